@@ -1,0 +1,1 @@
+"""What Aisle does, step by step: ingest, features, evaluation, training, release."""

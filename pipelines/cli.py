@@ -1,0 +1,81 @@
+"""The `aisle` command: one verb per step, each loaded only when it is asked for.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage.
+"""
+
+import json
+import sys
+from importlib import import_module
+from typing import Any
+
+import click
+
+from pipelines.errors import AisleError, WrongUsageError
+
+VERBS = {
+    "demo": ("pipelines.demo", "demo", "Run the whole loop on real shop data, here, and keep it running."),
+    "ingest": ("pipelines.ingest.command", "ingest", "Take shop data into the lake."),
+    "features": ("pipelines.features.command", "features", "Build, apply, materialize and look up features."),
+    "train": ("pipelines.training.command", "train", "Train retrieval and ranking."),
+    "evaluate": ("pipelines.release.command", "evaluate", "Score a release beside its baselines."),
+    "release": ("pipelines.release.command", "release", "Promote, roll back and look at releases."),
+    "serve": ("pipelines.serve", "serve", "Start the serving process."),
+    "doctor": ("pipelines.doctor", "doctor", "Check what this machine has and what is missing."),
+}
+
+
+class LazyVerbs(click.Group):
+    """A group that imports a verb's module only when that verb runs, so that `aisle --help` is quick."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every verb, in the order of the flow."""
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The verb's command, or None where there is no such verb."""
+        if cmd_name not in VERBS:
+            return None
+        module, attribute, _ = VERBS[cmd_name]
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(verb, summary) for verb, (_, _, summary) in VERBS.items()])
+
+
+@click.group(cls=LazyVerbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="aisle", prog_name="aisle")
+def aisle() -> None:
+    """E-commerce search and recommendation: events in, personalised lists out."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with 0 (done), 1 (failed) or 2 (wrong usage)."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    try:
+        result: Any = aisle.main(args=arguments, standalone_mode=False)
+    except click.exceptions.Abort:
+        _fail("interrupted", arguments, code=130)
+    except click.ClickException as error:
+        _fail(_usage_message(error), arguments, code=error.exit_code if error.exit_code != 0 else 2)
+    except WrongUsageError as error:
+        _fail(str(error), arguments, code=2)
+    except AisleError as error:
+        _fail(str(error), arguments, code=1)
+    else:
+        sys.exit(result if isinstance(result, int) else 0)
+
+
+def _usage_message(error: click.ClickException) -> str:
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        return f"{error.format_message()}\n{error.ctx.get_usage()}"
+    return error.format_message()
+
+
+def _fail(message: str, arguments: list[str], *, code: int) -> None:
+    if "--json" in arguments:
+        sys.stdout.write(json.dumps({"ok": False, "error": message}) + "\n")
+    sys.stderr.write(f"aisle: {message}\n")
+    sys.exit(code)

@@ -1,0 +1,61 @@
+"""What the command line shows: progress for people on stderr, one JSON document for programs on stdout."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import rich.box
+import rich.console
+import rich.table
+
+
+class Console:
+    """Progress and results for a person, on stderr; stdout stays free for `finish`."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._rich = rich.console.Console(stderr=True, quiet=quiet, highlight=False)
+
+    def info(self, message: str) -> None:
+        """Show one line; square brackets in it are text, not markup."""
+        self._rich.print(message, markup=False)
+
+    def error(self, message: str) -> None:
+        """Show one line in red."""
+        self._rich.print(message, style="red", markup=False)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Show that a step has begun, and how many seconds it took."""
+        started = time.perf_counter()
+        with self._rich.status(name):
+            try:
+                yield
+            except BaseException:
+                self._rich.print(
+                    f"✗ {name}  {time.perf_counter() - started:.1f} s", style="red", markup=False
+                )
+                raise
+        self._rich.print(f"✓ {name}  {time.perf_counter() - started:.1f} s", markup=False)
+
+    def table(
+        self, columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None
+    ) -> None:
+        """Show rows under column names."""
+        table = rich.table.Table(*columns, title=title, box=rich.box.SIMPLE_HEAD, title_justify="left")
+        for row in rows:
+            table.add_row(*("" if cell is None else str(cell) for cell in row))
+        self._rich.print(table)
+
+
+def finish(result: Mapping[str, Any], *, as_json: bool) -> None:
+    """Write the result of a command to stdout: one JSON document, or `name  value` lines for a person."""
+    if as_json:
+        sys.stdout.write(json.dumps(result, default=str, allow_nan=False) + "\n")
+        return
+    width = max((len(name) for name in result), default=0)
+    for name, value in result.items():
+        shown = json.dumps(value, default=str) if isinstance(value, dict | list) else value
+        sys.stdout.write(f"{name:<{width}}  {shown}\n")

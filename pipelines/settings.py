@@ -1,0 +1,86 @@
+"""Where things are: the settings of the pipelines, read from `AISLE_…` variables.
+
+Loaded by a call inside a task or a command, never at import. How models are trained is not here: those are the
+frozen configurations beside each model.
+"""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """Where the pipelines find and put things."""
+
+    model_config = SettingsConfigDict(env_prefix="AISLE_", extra="ignore", frozen=True)
+
+    home: Path = Path("var")
+    """Folder of everything that a run writes on this machine; created on first use."""
+
+    lake_uri: str | None = None
+    """Root of the Delta tables, a path or an `s3://` address; unset, `<home>/lake`."""
+
+    feature_repo: Path = Path(__file__).resolve().parent.parent / "feature_repo"
+    """Folder with the Feast declarations and `feature_store.yaml`."""
+
+    redis_url: str | None = None
+    """Redis as online store, such as `redis://127.0.0.1:6379/0`; unset, a SQLite file under `home`."""
+
+    tracking_uri: str | None = None
+    """MLflow tracking server; unset, a SQLite file under `home`."""
+
+    experiment: str = "aisle"
+    """Name of the MLflow experiment that holds the runs."""
+
+    model_name: str = "aisle-recommender"
+    """Name of the registered model in MLflow."""
+
+    promotion_policy: Literal["manual", "auto"] = "manual"
+    """Who moves alias `champion`: a person (`manual`), or the gate once a release passes it (`auto`)."""
+
+    training_budget: Literal["full", "short"] = "full"
+    """`short` trains with fewer epochs: for continuous integration and first looks, never for a real shop."""
+
+    s3_endpoint_url: str | None = None
+    """Address of an S3-compatible store when it is not Amazon's."""
+
+    s3_access_key_id: SecretStr | None = Field(default=None)
+    """Access key of the S3 store; unset, boto3's own search for credentials is used."""
+
+    s3_secret_access_key: SecretStr | None = Field(default=None)
+    """Secret key of the S3 store; unset, boto3's own search for credentials is used."""
+
+    s3_region: str = "us-east-1"
+    """Region of the S3 store."""
+
+    @property
+    def lake_root(self) -> str:
+        """Root of the Delta tables."""
+        return self.lake_uri or str(self.home / "lake")
+
+    @property
+    def mlflow_uri(self) -> str:
+        """Address of the MLflow tracking server or its SQLite database."""
+        return self.tracking_uri or f"sqlite:///{(self.home / 'mlflow' / 'mlflow.db').resolve()}"
+
+    @property
+    def event_log(self) -> Path:
+        """Folder where serving keeps acknowledged events until they are ingested."""
+        return self.home / "events"
+
+    @property
+    def keys(self) -> Path:
+        """Folder of the keys that sign releases."""
+        return self.home / "keys"
+
+    @property
+    def workdir(self) -> Path:
+        """Folder where releases are put together, one folder for each `as_of`."""
+        return self.home / "work"
+
+
+def load_settings() -> Settings:
+    """Read the settings from the environment, now."""
+    return Settings()

@@ -1,0 +1,1 @@
+"""The separate serving component: it answers from one approved release and imports no TensorFlow."""
