@@ -1,7 +1,7 @@
 """Where things are: the settings of the pipelines, read from `AISLE_…` variables.
 
-Loaded by a call inside a task or a command, never at import. How models are trained is not here: those are the
-frozen configurations beside each model.
+Loaded by a call inside a task or a command, never at import. How models are trained is not here: that is in the
+frozen configuration beside each model.
 """
 
 from pathlib import Path

@@ -1,0 +1,40 @@
+import json
+
+import pytest
+
+from pipelines.cli import VERBS, main
+
+
+def exit_code_of(arguments, capsys):
+    with pytest.raises(SystemExit) as exit_info:
+        main(arguments)
+    return exit_info.value.code, capsys.readouterr()
+
+
+def test_help_lists_every_verb_with_its_summary(capsys):
+    code, captured = exit_code_of(["--help"], capsys)
+    assert code == 0
+    for verb, (_, _, summary) in VERBS.items():
+        assert verb in captured.out
+        assert summary in captured.out
+
+
+def test_an_unknown_verb_is_wrong_usage_and_says_so(capsys):
+    code, captured = exit_code_of(["sell"], capsys)
+    assert code == 2
+    assert "No such command 'sell'" in captured.err
+
+
+@pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "serve"])
+def test_an_unknown_option_is_wrong_usage_for_every_verb(verb, capsys):
+    code, captured = exit_code_of([verb, "--nonsense"], capsys)
+    assert code == 2
+    assert "--nonsense" in captured.err
+
+
+def test_an_error_is_one_json_document_where_json_was_asked_for(capsys):
+    code, captured = exit_code_of(["doctor", "--json", "--nonsense"], capsys)
+    document = json.loads(captured.out)
+    assert code == 2
+    assert document["ok"] is False
+    assert "--nonsense" in document["error"]

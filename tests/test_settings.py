@@ -1,0 +1,41 @@
+import ast
+import inspect
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from pipelines import settings as settings_module
+from pipelines.settings import Settings, load_settings
+
+
+def test_every_setting_has_a_sentence_beneath_it():
+    tree = ast.parse(inspect.getsource(settings_module))
+    [body] = [node.body for node in tree.body if isinstance(node, ast.ClassDef)]
+    documented = {
+        field.target.id
+        for field, after in zip(body, body[1:], strict=False)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(after, ast.Expr)
+        and isinstance(after.value, ast.Constant)
+        and str(after.value.value).endswith(".")
+    }
+    assert documented == set(Settings.model_fields)
+
+
+def test_settings_are_read_when_asked_for_and_not_at_import(monkeypatch, tmp_path):
+    monkeypatch.setenv("AISLE_HOME", str(tmp_path))
+    assert load_settings().lake_root == str(tmp_path / "lake")
+    monkeypatch.setenv("AISLE_LAKE_URI", "s3://shop/lake")
+    assert load_settings().lake_root == "s3://shop/lake"
+
+
+def test_an_unknown_promotion_policy_is_refused(monkeypatch):
+    monkeypatch.setenv("AISLE_PROMOTION_POLICY", "always")
+    with pytest.raises(ValidationError, match="promotion_policy"):
+        load_settings()
+
+
+def test_secrets_do_not_show_when_settings_are_printed():
+    assert "hush" not in repr(Settings(home=Path("var"), s3_secret_access_key="hush"))
