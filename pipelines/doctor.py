@@ -45,15 +45,7 @@ class Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """Look at Python, packages, disk and the parts that the settings point to; nothing is changed."""
-    checks: tuple[Callable[[Settings], list[Finding]], ...] = (
-        _python,
-        _packages,
-        _disk,
-        _lake,
-        _tracking,
-        _redis,
-    )
-    return [finding for check in checks for finding in check(settings)]
+    return [_python(), *_packages(), _disk(settings), _lake(settings), _tracking(settings)]
 
 
 def _python() -> Finding:
@@ -83,9 +75,8 @@ def _disk(settings: Settings) -> Finding:
     free_gib = shutil.disk_usage(folder).free / 2**30
     found = f"{free_gib:.0f} GiB free for {settings.home}"
     if free_gib < FREE_GIB_EXPECTED:
-        return [
-            Finding("disk", "failed", found, f"free {FREE_GIB_EXPECTED} GiB, or point AISLE_HOME elsewhere")
-        ]
+        to_do = f"free {FREE_GIB_EXPECTED} GiB, or point AISLE_HOME elsewhere"
+        return Finding("disk", "failed", found, to_do)
     return Finding("disk", "ok", found)
 
 
@@ -94,11 +85,8 @@ def _lake(settings: Settings) -> Finding:
 
     lake = Lake(settings.lake_root)
     if not lake.exists("events"):
-        return [
-            Finding(
-                "lake", "missing", f"no events in {settings.lake_root}", "take data in: `aisle ingest SOURCE`"
-            )
-        ]
+        found = f"no events in {settings.lake_root}"
+        return Finding("lake", "missing", found, "take data in: `aisle ingest SOURCE`")
     return Finding("lake", "ok", f"events at version {lake.version('events')} in {settings.lake_root}")
 
 

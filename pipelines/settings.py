@@ -1,6 +1,6 @@
 """Where things are: the settings of the pipelines, read from `AISLE_…` variables.
 
-Loaded by a call inside a task or a command, never at import. How models are trained is not here: that is in the
+Loaded by a call inside a task or a command, never at import. How models are trained is not here, but in the
 frozen configuration beside each model.
 """
 
