@@ -1,0 +1,22 @@
+"""The door to MLflow's tracking: runs with their settings, curves, inputs, artifacts and errors.
+
+Every call names its tracking server and its run; nothing hangs on MLflow's global state. So steps that run in
+processes of their own write into one tree of runs, passing the parent's run id as an argument.
+"""
+
+from pipelines.tracking.content import code_revision, flattened
+from pipelines.tracking.runs import Run, begin_run, end_run, fail_run, resume, run
+from pipelines.tracking.server import connect, translated
+
+__all__ = [
+    "Run",
+    "begin_run",
+    "code_revision",
+    "connect",
+    "end_run",
+    "fail_run",
+    "flattened",
+    "resume",
+    "run",
+    "translated",
+]
