@@ -1,0 +1,1 @@
+"""Release: one signed bundle, gated, registered, promoted and rolled back as one."""
