@@ -1,0 +1,1 @@
+"""How Aisle runs: today on one machine, as local processes."""

@@ -1,0 +1,1 @@
+"""The local process runner: starts services, waits until they are healthy, and leaves none behind."""
