@@ -1,0 +1,239 @@
+"""Candidate items for users: four sources, merged and without doubles, for all users at once.
+
+One code for training rows, for evaluation and for serving, so that the ranker meets in production what it
+was trained on.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from serving.bundle import Bundle
+from serving.users import UserBatch
+
+Floats = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int32]
+Mask = npt.NDArray[np.bool_]
+
+CHUNK = 128
+"""Users scored at once: bounds the memory of [CHUNK, n_items] scores."""
+KNN_HISTORY = 50
+"""Distinct items of a user's history whose neighbours are offered."""
+DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Candidate items of B users, in the order of the merge."""
+
+    items: Integers
+    """[B, C] item indices, -1 = padding behind the last one."""
+    retrieval_scores: Floats
+    """[B, C] dot product of query and item vector, whichever source offered the item."""
+    source_scores: Floats
+    """[B, C, S] 1 / (1-based rank) in each source of `spec.sources`, 0 where it did not offer the item."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interest:
+    """How much each user cares for the items of the own history, one row per user and item."""
+
+    users: npt.NDArray[np.int64]
+    items: npt.NDArray[np.int64]
+    scores: npt.NDArray[np.float64]
+
+
+def retrieve(
+    bundle: Bundle,
+    users: UserBatch,
+    queries: Floats | None,
+    limit: int | None = None,
+    allowed: Mask | None = None,
+) -> Candidates:
+    """Up to `limit` distinct candidate items for each user.
+
+    Args:
+        bundle: The release.
+        users: B users.
+        queries: [B, D] from the query encoder; without them the source two_tower offers nothing.
+        limit: C, the release's own number by default.
+        allowed: [n] items that may be offered at all; everything by default. It is applied inside every
+            source, so that a narrow filter still fills its list.
+    """
+    limit = bundle.spec.candidates if limit is None else limit
+    parts = [
+        _retrieve_chunk(
+            bundle,
+            users.rows(slice(start, start + CHUNK)),
+            None if queries is None else queries[start : start + CHUNK],
+            limit,
+            allowed,
+        )
+        for start in range(0, max(len(users), 1), CHUNK)
+    ]
+    if len(parts) == 1:
+        return parts[0]
+    return Candidates(
+        np.concatenate([part.items for part in parts]),
+        np.concatenate([part.retrieval_scores for part in parts]),
+        np.concatenate([part.source_scores for part in parts]),
+    )
+
+
+def _retrieve_chunk(
+    bundle: Bundle, users: UserBatch, queries: Floats | None, limit: int, allowed: Mask | None
+) -> Candidates:
+    interest = interest_of(bundle, users)
+    offers = []
+    for source in bundle.spec.sources:
+        if source == "two_tower":
+            offers.append(nearest(bundle, queries, len(users), limit, allowed))
+        elif source == "personal":
+            offers.append(personal(interest, len(users), limit, allowed))
+        elif source == "item_knn":
+            offers.append(neighbours_of_history(bundle, interest, len(users), limit, allowed))
+        else:
+            offers.append(popular(bundle, len(users), limit, allowed))
+    weights = [bundle.spec.source_weights.get(source, 1.0) for source in bundle.spec.sources]
+    items, source_scores = merge(offers, weights, limit)
+    if queries is None:
+        return Candidates(items, np.zeros(items.shape, np.float32), source_scores)
+    dots = np.einsum("bd,bcd->bc", queries, bundle.item_vectors[items]).astype(np.float32)
+    return Candidates(items, np.where(items >= 0, dots, np.float32(0)), source_scores)
+
+
+def interest_of(bundle: Bundle, users: UserBatch) -> Interest:
+    """Each user's distinct history items with the sum of event weight times 0.5 ** (age / half-life)."""
+    spec = bundle.spec
+    weights = np.array([0.0, *(spec.event_weights.get(name, 0.1) for name in spec.event_types)])
+    at_user, at_event = np.nonzero(users.history_items >= 0)
+    keys = at_user * np.int64(bundle.n_items) + users.history_items[at_user, at_event]
+    half_lives = users.history_ages_s[at_user, at_event] / (spec.personal_half_life_days * DAY_S)
+    strength = weights[users.history_types[at_user, at_event]] * np.exp2(-half_lives)
+    distinct, inverse = np.unique(keys, return_inverse=True)
+    scores = sums(inverse, strength, len(distinct))
+    return Interest(*np.divmod(distinct, bundle.n_items), scores=scores)
+
+
+def nearest(
+    bundle: Bundle, queries: Floats | None, n_users: int, limit: int, allowed: Mask | None
+) -> Integers:
+    """[B, k] items of the largest dot product with the query, exact."""
+    if queries is None:
+        return np.full((n_users, 0), -1, np.int32)
+    scores = queries @ bundle.item_vectors.T
+    if allowed is not None:
+        scores[:, ~allowed] = -np.inf
+    return top_columns(scores, limit)
+
+
+def top_columns(scores: Floats, limit: int) -> Integers:
+    """[B, k] columns of the `limit` largest scores of each row, best first; -1 where the score is -inf."""
+    limit = min(limit, scores.shape[1])
+    top = np.argpartition(scores, scores.shape[1] - limit, axis=1)[:, scores.shape[1] - limit :]
+    values = np.take_along_axis(scores, top, axis=1)
+    order = np.argsort(-values, axis=1, kind="stable")
+    top, values = np.take_along_axis(top, order, axis=1), np.take_along_axis(values, order, axis=1)
+    return np.where(np.isneginf(values), -1, top).astype(np.int32)
+
+
+def personal(interest: Interest, n_users: int, limit: int, allowed: Mask | None) -> Integers:
+    """[B, k] items of the user's own history by frequency and recency: buy again."""
+    chosen = slice(None) if allowed is None else allowed[interest.items]
+    return _top_pairs(interest.users[chosen], interest.items[chosen], interest.scores[chosen], n_users, limit)
+
+
+def neighbours_of_history(
+    bundle: Bundle, interest: Interest, n_users: int, limit: int, allowed: Mask | None
+) -> Integers:
+    """[B, k] items whose neighbours the user knows, by the sum of log(1 + interest) times similarity."""
+    order, places = _ordered(interest.users, interest.scores, n_users)
+    order = order[places < KNN_HISTORY]
+    known = interest.items[order]
+    found = bundle.neighbours[known]
+    strength = np.log1p(interest.scores[order])[:, None] * bundle.neighbour_scores[known]
+    usable = (found >= 0) & (strength > 0)
+    if allowed is not None:
+        usable &= allowed[found]
+    at_pair, at_place = np.nonzero(usable)
+    keys = interest.users[order][at_pair] * np.int64(bundle.n_items) + found[at_pair, at_place]
+    distinct, inverse = np.unique(keys, return_inverse=True)
+    scores = sums(inverse, strength[at_pair, at_place], len(distinct))
+    at_user, items = np.divmod(distinct, bundle.n_items)
+    return _top_pairs(at_user, items, scores, n_users, limit)
+
+
+def popular(bundle: Bundle, n_users: int, limit: int, allowed: Mask | None) -> Integers:
+    """[B, k] the most popular items, the same for everybody."""
+    order = bundle.popularity_order
+    top = order[:limit] if allowed is None else order[allowed[order]][:limit]
+    return np.broadcast_to(top, (n_users, len(top)))
+
+
+def merge(offers: list[Integers], weights: list[float], limit: int) -> tuple[Integers, Floats]:
+    """One list per user out of every source's, each item once.
+
+    An item's place is the best of its ranks divided by the source's weight: sources take turns, and one of
+    weight 2 has two turns where one of weight 1 has one.
+
+    Args:
+        offers: Per source [B, k] item indices, best first, -1 = none.
+        weights: Per source, above 0 to be heard.
+        limit: C.
+
+    Returns:
+        Items [B, C] and source scores [B, C, S].
+    """
+    items = np.concatenate(offers, axis=1)
+    n_users, width = items.shape
+    ranks = np.concatenate([np.arange(1, offer.shape[1] + 1) for offer in offers])
+    sources = np.concatenate([np.full(offer.shape[1], place) for place, offer in enumerate(offers)])
+    turns = ranks / np.maximum(np.array(weights), 1e-9)[sources] + sources * 1e-6
+    turns_of = np.where(items >= 0, turns, np.inf)
+    order = np.lexsort((turns_of, items), axis=1)
+    items, turns_of = np.take_along_axis(items, order, 1), np.take_along_axis(turns_of, order, 1)
+    first = np.ones((n_users, width), bool)
+    first[:, 1:] = items[:, 1:] != items[:, :-1]
+    # Every offer writes its reciprocal rank to the place of its item's first offer.
+    home = np.maximum.accumulate(np.where(first, np.arange(width), 0), axis=1)
+    scores = np.zeros((n_users, width, len(offers)), np.float32)
+    scores[np.arange(n_users)[:, None], home, sources[order]] = 1.0 / ranks[order]
+    best = np.argsort(np.where(first, turns_of, np.inf), axis=1, kind="stable")[:, :limit]
+    kept = np.take_along_axis(first & (items >= 0), best, 1)
+    merged = np.full((n_users, limit), -1, np.int32)
+    merged_scores = np.zeros((n_users, limit, len(offers)), np.float32)
+    merged[:, : best.shape[1]] = np.where(kept, np.take_along_axis(items, best, 1), -1)
+    merged_scores[:, : best.shape[1]] = np.take_along_axis(scores, best[:, :, None], 1) * kept[:, :, None]
+    return merged, merged_scores
+
+
+def sums(groups: npt.NDArray[Any], values: npt.NDArray[Any], n_groups: int) -> npt.NDArray[np.float64]:
+    """[G] the sum of the values of each group."""
+    return np.bincount(groups, values, n_groups).astype(np.float64, copy=False)
+
+
+def _top_pairs(
+    users: npt.NDArray[np.int64],
+    items: npt.NDArray[np.int64],
+    scores: npt.NDArray[np.float64],
+    n_users: int,
+    limit: int,
+) -> Integers:
+    """[B, k] each user's items of the highest scores, best first, -1 behind them."""
+    order, places = _ordered(users, scores, n_users)
+    inside = places < limit
+    top = np.full((n_users, min(limit, int(places.max(initial=-1)) + 1)), -1, np.int32)
+    top[users[order][inside], places[inside]] = items[order][inside]
+    return top
+
+
+def _ordered(
+    users: npt.NDArray[np.int64], scores: npt.NDArray[np.float64], n_users: int
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
+    """The pairs by user and falling score, and each one's 0-based place among its user's."""
+    order = np.lexsort((-scores, users))
+    counts = np.bincount(users, minlength=n_users)
+    places = np.arange(len(order)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return order, places
