@@ -1,0 +1,239 @@
+"""Reading and writing the Delta tables of the lake."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as pads
+from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+
+from pipelines.errors import LakeError
+from pipelines.lake.schemas import KEYS, PARTITIONS, SCHEMAS
+from pipelines.settings import Settings
+
+COMMIT_ATTEMPTS = 60
+"""How often a commit is tried anew when other writers were faster."""
+
+KEYS_AT_ONCE = 4_000_000
+"""How many stored keys are compared at a time, so that memory stays bounded however long the history is."""
+
+
+class Lake:
+    """The Delta tables under one root.
+
+    Every commit is optimistic: it is built on a version, and refused by the store if another writer was
+    faster; it is then built anew on what that writer left. So writers in any number of processes lose
+    nothing and double nothing.
+
+    Args:
+        root: A local folder or an `s3://` address; made on first use.
+        storage_options: How the object store is reached, in the names of delta-rs.
+    """
+
+    def __init__(self, root: str | Path, storage_options: Mapping[str, str] | None = None) -> None:
+        self._root = str(root).rstrip("/")
+        self._storage_options = dict(storage_options or {})
+
+    @property
+    def root(self) -> str:
+        """Where the tables are."""
+        return self._root
+
+    def exists(self, table: str) -> bool:
+        """Whether the table has been written at least once."""
+        return DeltaTable.is_deltatable(self._address(table), storage_options=self._storage_options)
+
+    def version(self, table: str) -> int:
+        """The table's newest version, 0 or above."""
+        return self._open(table).version()
+
+    def versions(self) -> dict[str, int]:
+        """The newest version of every shop table that exists, by table."""
+        return {table: self.version(table) for table in SCHEMAS if self.exists(table)}
+
+    def uris(self, table: str, version: int | None = None) -> list[str]:
+        """The Parquet files that hold the table; a partition column stands in the path alone."""
+        return sorted(self._open(table, version).file_uris())
+
+    def dataset(self, table: str, version: int | None = None) -> pads.Dataset:
+        """The table as a dataset that Arrow and DuckDB scan without loading it whole."""
+        return self._open(table, version).to_pyarrow_dataset()
+
+    def read(
+        self, table: str, columns: Sequence[str] | None = None, version: int | None = None
+    ) -> pa.Table:
+        """The table's rows, or some of its columns, in no order to rely on."""
+        return self.dataset(table, version).to_table(columns=None if columns is None else list(columns))
+
+    def last_event_at(self) -> datetime | None:
+        """The instant of the newest event, or None while there is no event."""
+        if not self.exists("events"):
+            return None
+        events = self._open("events")
+        days = [partition["event_on"] for partition in events.partitions()]
+        if not days:
+            return None
+        newest_day = pc.field("event_on") == pa.scalar(max(map(str, days))).cast(pa.date32())
+        newest = events.to_pyarrow_dataset().to_table(columns=["event_at"], filter=newest_day)
+        last: datetime | None = pc.max(newest["event_at"]).as_py()
+        return None if last is None else last.astimezone(UTC)
+
+    def append_new(self, table: str, rows: pa.Table, key: str | Sequence[str] | None = None) -> int:
+        """Store the rows whose key is not stored yet, once each, and return how many that were.
+
+        Of rows that share a key the first is kept. Nothing is committed when no row is new.
+
+        Args:
+            table: Name of the table, made when missing.
+            rows: What to store, in the columns of the table.
+            key: Columns that tell rows apart; by default those of `KEYS`.
+        """
+        keys = [key] if isinstance(key, str) else list(key or KEYS[table])
+        frame = _frame(rows).unique(subset=keys, keep="first", maintain_order=True)
+        for attempt in range(COMMIT_ATTEMPTS):
+            if frame.is_empty():
+                return 0
+            stored = self._open_or_create(table, rows.schema)
+            new = _without_stored(frame, keys, stored)
+            if new.is_empty():
+                return 0
+            if self._commit(stored, new.to_arrow().cast(rows.schema)):
+                return new.height
+            time.sleep(min(0.02 * (attempt + 1), 0.5))
+        raise LakeError(
+            f"Table {table} under {self._root} was changed by others during each of {COMMIT_ATTEMPTS} attempts "
+            "to append to it, expected to get through. Try again when fewer writers are at work."
+        )
+
+    def append(self, table: str, rows: pa.Table) -> None:
+        """Store the rows, whatever is there already."""
+        with _translated(table, self._root):
+            write_deltalake(self._open_or_create(table, rows.schema), rows, mode="append")
+
+    def replace(
+        self,
+        table: str,
+        rows: pa.Table,
+        partition_by: Sequence[str] = (),
+        predicate: str | None = None,
+    ) -> None:
+        """Put the rows in the place of the whole table, or of the rows for which `predicate` holds.
+
+        Args:
+            table: Name of the table, made when missing.
+            rows: What the table, or the replaced part of it, holds afterwards.
+            partition_by: Columns that split the table into folders, used when the table is made.
+            predicate: SQL condition such as `known_on = '2024-05-01'`; the new rows must fulfil it as well.
+        """
+        with _translated(table, self._root):
+            write_deltalake(
+                self._address(table),
+                rows,
+                mode="overwrite",
+                predicate=predicate,
+                partition_by=list(partition_by or PARTITIONS.get(table, ())) or None,
+                schema_mode="overwrite" if predicate is None else None,
+                storage_options=self._storage_options,
+            )
+
+    def _address(self, table: str) -> str:
+        return f"{self._root}/{table}"
+
+    def _open(self, table: str, version: int | None = None) -> DeltaTable:
+        try:
+            return DeltaTable(self._address(table), version=version, storage_options=self._storage_options)
+        except TableNotFoundError as error:
+            raise LakeError(
+                f"Expected table {table} in the lake {self._root}, received none. "
+                "Ingest shop data first (`aisle ingest …`), and check AISLE_HOME and AISLE_LAKE_URI."
+            ) from error
+        except (DeltaError, OSError) as error:
+            wanted = "" if version is None else f" at version {version}"
+            raise LakeError(f"Table {table}{wanted} of the lake {self._root} cannot be read: {error}") from error
+
+    def _open_or_create(self, table: str, schema: pa.Schema) -> DeltaTable:
+        if not self.exists(table):
+            if "://" not in self._root:
+                Path(self._address(table)).mkdir(parents=True, exist_ok=True)
+            try:
+                DeltaTable.create(
+                    self._address(table),
+                    SCHEMAS.get(table, schema),
+                    partition_by=list(PARTITIONS.get(table, ())),
+                    storage_options=self._storage_options,
+                )
+            except (DeltaError, OSError):
+                if not self.exists(table):  # otherwise another writer made it a moment ago
+                    raise
+        return self._open(table)
+
+    def _commit(self, stored: DeltaTable, rows: pa.Table) -> bool:
+        """Append on top of the version that was read; False when another writer was faster."""
+        try:
+            write_deltalake(
+                stored, rows, mode="append", commit_properties=CommitProperties(max_commit_retries=0)
+            )
+        except CommitFailedError:
+            return False
+        except (DeltaError, OSError) as error:
+            raise LakeError(f"The lake {self._root} refused rows: {error}") from error
+        return True
+
+
+def open_lake(settings: Settings) -> Lake:
+    """The lake that the settings name."""
+    if not settings.lake_root.startswith("s3://"):
+        return Lake(settings.lake_root)
+    options = {"AWS_REGION": settings.s3_region}
+    if settings.s3_endpoint_url is not None:
+        options["AWS_ENDPOINT_URL"] = settings.s3_endpoint_url
+        options["AWS_ALLOW_HTTP"] = str(settings.s3_endpoint_url.startswith("http://")).lower()
+    if settings.s3_access_key_id is not None and settings.s3_secret_access_key is not None:
+        options["AWS_ACCESS_KEY_ID"] = settings.s3_access_key_id.get_secret_value()
+        options["AWS_SECRET_ACCESS_KEY"] = settings.s3_secret_access_key.get_secret_value()
+    return Lake(settings.lake_root, options)
+
+
+def _without_stored(frame: pl.DataFrame, keys: Sequence[str], stored: DeltaTable) -> pl.DataFrame:
+    """The rows of `frame` whose keys `stored` does not hold."""
+    lowest, highest = frame[keys[0]].min(), frame[keys[0]].max()
+    kind = pa.schema(stored.schema()).field(keys[0]).type
+    within = (pc.field(keys[0]) >= pa.scalar(lowest, kind)) & (pc.field(keys[0]) <= pa.scalar(highest, kind))
+    scanner = stored.to_pyarrow_dataset().scanner(columns=list(keys), filter=within)
+    for known in _in_portions(scanner.to_batches()):
+        frame = frame.join(_frame(known), on=list(keys), how="anti", maintain_order="left")
+        if frame.is_empty():
+            break
+    return frame
+
+
+def _in_portions(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
+    waiting: list[pa.RecordBatch] = []
+    for batch in batches:
+        waiting.append(batch)
+        if sum(len(each) for each in waiting) >= KEYS_AT_ONCE:
+            yield pa.Table.from_batches(waiting)
+            waiting = []
+    if waiting:
+        yield pa.Table.from_batches(waiting)
+
+
+def _frame(rows: pa.Table) -> pl.DataFrame:
+    frame = pl.from_arrow(rows)
+    if not isinstance(frame, pl.DataFrame):
+        raise LakeError(f"expected a table of rows, received {type(rows).__name__}")
+    return frame
+
+
+@contextmanager
+def _translated(table: str, root: str) -> Iterator[None]:
+    try:
+        yield
+    except (DeltaError, OSError) as error:
+        raise LakeError(f"Table {table} of the lake {root} could not be written: {error}") from error
