@@ -1,0 +1,75 @@
+"""# ingest: shop data into the lake.
+
+**Why.** Everything later reads the lake, never the shop. Each night this takes what is new at the
+shop and what the serving process acknowledged since, into the Delta tables `events`, `items` and
+`users`. Rows that break a contract go to `quarantine` with their reason.
+
+**Owner.** Aisle data engineering.
+
+**Healthy when** `rows_in = accepted + duplicates + quarantined` (checked in every run), and
+quarantined rows stay a small share. On a day without new rows `anything_new` stops the run here,
+and nothing downstream is rebuilt.
+
+**When it fails.** The error names the file, table or column, what was expected and what to do; the
+lake is unchanged, so correct the source and clear the task. Many quarantined rows: read their
+reasons with `aisle ingest --quarantine`, correct them at the source, and run again: rows taken
+already are not taken twice.
+
+**One past day again.** `airflow backfill create --dag-id ingest --from-date D --to-date D` takes
+exactly the events of day D, once more, whatever the watermark says.
+
+**Another source.** Trigger with `{"source": "..."}`: a file or folder, `mysql://…`, `s3://…` or
+`complete-journey`. Unset, it is setting `AISLE_SHOP_SOURCE`.
+"""
+
+from datetime import timedelta
+
+from airflow.sdk import CronDataIntervalTimetable, Param, dag, task
+
+from dags.assets import SHOP_DATA
+from dags.fleet import START_DATE, TASK_DEFAULTS
+from dags.windows import backfilled_day
+
+
+@dag(
+    # Plain "@daily" has an empty data interval; a backfilled day needs a real one.
+    schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),
+    start_date=START_DATE,
+    catchup=False,
+    max_active_runs=1,
+    params={"source": Param(None, type=["null", "string"], description="Where the shop's data is")},
+    default_args=TASK_DEFAULTS,
+    doc_md=__doc__,
+    tags=["aisle", "data"],
+)
+def ingest() -> None:
+    """Take shop data and served events into the lake."""
+
+    @task
+    def take_in_shop(params, dag_run):
+        from pipelines.ingest.run import take_in_shop
+
+        return take_in_shop(params["source"], **backfilled_day(dag_run))
+
+    @task
+    def take_in_served_events():
+        from pipelines.ingest.run import take_in_served_events
+
+        return take_in_served_events()
+
+    @task.short_circuit
+    def anything_new(shop, served):
+        return shop["accepted"] + served["accepted"] > 0
+
+    @task(outlets=[SHOP_DATA], execution_timeout=timedelta(minutes=5))
+    def announce(served, outlet_events):
+        outlet_events[SHOP_DATA].extra = {"as_of": served["as_of"], "versions": served["versions"]}
+        return served["as_of"]
+
+    shop = take_in_shop()
+    served = take_in_served_events()
+    shop >> served
+    anything_new(shop, served) >> announce(served)
+
+
+ingest()
