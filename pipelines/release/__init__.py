@@ -1,1 +1,1 @@
-"""Release: one signed bundle, gated, registered, promoted and rolled back as one."""
+"""Releases: assembled, measured, gated, signed, registered, promoted and rolled back as one bundle."""

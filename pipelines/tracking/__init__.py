@@ -4,9 +4,14 @@ Every call names its tracking server and its run; nothing hangs on MLflow's glob
 processes of their own write into one tree of runs, passing the parent's run id as an argument.
 """
 
+import os
+
+# MLflow reports its use to its makers as soon as it is imported. A shop's machine does not, unless told to.
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
 from pipelines.tracking.content import code_revision, flattened
 from pipelines.tracking.runs import Run, begin_run, end_run, fail_run, resume, run
-from pipelines.tracking.server import connect, translated
+from pipelines.tracking.server import connect, translated, unless_absent
 
 __all__ = [
     "Run",
@@ -19,4 +24,5 @@ __all__ = [
     "resume",
     "run",
     "translated",
+    "unless_absent",
 ]

@@ -2,10 +2,11 @@
 
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
+from typing import TypeVar
 
 from mlflow import MlflowClient
 from mlflow.entities import Experiment
@@ -17,6 +18,7 @@ from pipelines.settings import Settings
 
 PROBE_S = 5.0
 SQLITE = "sqlite:///"
+Answer = TypeVar("Answer")
 
 
 @contextmanager
@@ -32,6 +34,18 @@ def translated(doing: str) -> Iterator[None]:
         raise TrackingError(
             f"MLflow could not be reached for {doing}: {error}; check that the server still runs"
         ) from error
+
+
+def unless_absent(ask: Callable[[], Answer]) -> Answer | None:
+    """What MLflow answers, or None where it says that there is no such thing."""
+    try:
+        return ask()
+    except MlflowException as error:
+        # A missing alias is an "invalid parameter" to MLflow, everything else that is missing a resource.
+        missing_alias = error.error_code == "INVALID_PARAMETER_VALUE" and "alias" in error.message.lower()
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST" or missing_alias:
+            return None
+        raise
 
 
 def connect(settings: Settings) -> MlflowClient:
