@@ -22,6 +22,9 @@ class Settings(BaseSettings):
     lake_uri: str | None = None
     """Root of the Delta tables, a path or an `s3://` address; unset, `<home>/lake`."""
 
+    shop_source: str | None = None
+    """What the scheduled ingest takes in: a file or folder, `mysql://…`, `s3://…` or `complete-journey`."""
+
     feature_repo: Path = Path(__file__).resolve().parent.parent / "feature_repo"
     """Folder with the Feast declarations and `feature_store.yaml`."""
 
