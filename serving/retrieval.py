@@ -35,6 +35,10 @@ class Candidates:
     source_scores: Floats
     """[B, C, S] 1 / (1-based rank) in each source of `spec.sources`, 0 where it did not offer the item."""
 
+    def rows(self, chosen: npt.NDArray[Any]) -> "Candidates":
+        """Those of some of the users."""
+        return Candidates(self.items[chosen], self.retrieval_scores[chosen], self.source_scores[chosen])
+
 
 @dataclass(frozen=True, slots=True)
 class Interest:

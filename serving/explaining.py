@@ -1,0 +1,122 @@
+"""Finding the reason of each shown item in the user's history and the release's neighbour lists."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from serving.bundle import Bundle
+from serving.reasons import Reason, bought
+from serving.reranking import CART, DAY_S, HOUR_S, Rhythms, purchase_rhythms
+from serving.users import UserBatch
+
+CATEGORY_HABIT = 3
+"""Events in a category from which on a shopper is said to shop there often."""
+ANCHORS = 50
+"""Distinct items of the history that a reason may name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """An item that the list is about: the open product, or one in the cart."""
+
+    index: int
+    complement: bool
+    """Whether the list holds what goes with it, not what is like it."""
+
+
+class Explainer:
+    """Reasons for the items shown to one user."""
+
+    def __init__(self, bundle: Bundle, user: UserBatch) -> None:
+        """Look the user's history through once; `user` is a batch of one."""
+        self._bundle = bundle
+        self._rhythms: Rhythms = purchase_rhythms(bundle, user)
+        known = user.history_items[0] >= 0
+        self._items = user.history_items[0][known]
+        self._types = user.history_types[0][known]
+        self._ages = user.history_ages_s[0][known]
+        distinct, first = np.unique(self._items, return_index=True)
+        newest = np.argsort(first, kind="stable")[:ANCHORS]
+        self._distinct, self._first = distinct[newest], first[newest]
+        codes = bundle.catalogue.category_codes[self._items]
+        self._categories = np.bincount(codes[codes >= 0], minlength=len(bundle.catalogue.categories))
+
+    def explain(
+        self, item: int, source: str, anchors: Sequence[Anchor] = (), category: str | None = None
+    ) -> Reason:
+        """Why that item is in the list.
+
+        Args:
+            item: Its index.
+            source: The candidate source that offered it best.
+            anchors: What the list is about; none on the home page.
+            category: The name of the category that the list is about.
+        """
+        return (
+            self._because_of_anchor(item, anchors)
+            or self._because_of_own(item)
+            or self._because_of_history(item, source)
+            or self._because_of_taste(item, source, category)
+        )
+
+    def _because_of_anchor(self, item: int, anchors: Sequence[Anchor]) -> Reason | None:
+        best, best_score = None, 0.0
+        for anchor in anchors:
+            if not anchor.complement:
+                continue
+            row, scores = self._bundle.complements[anchor.index], self._bundle.complement_scores[anchor.index]
+            found = np.flatnonzero(row == item)
+            if found.size and scores[found[0]] > best_score:
+                best, best_score = anchor.index, float(scores[found[0]])
+        if best is not None:
+            return Reason("bought_with", {"title": self._title(best)})
+        if anchors and not anchors[0].complement:
+            own = self._because_of_own(item)
+            return own or Reason("similar", {"title": self._title(anchors[0].index)})
+        return None
+
+    def _because_of_own(self, item: int) -> Reason | None:
+        place = int(self._rhythms.find(np.zeros(1, np.int64), np.array([item]))[0])
+        if place >= 0:
+            interval = float(self._rhythms.interval_s[place]) / DAY_S
+            days_ago = math.floor(float(self._rhythms.last_age_s[place]) / DAY_S)
+            return bought(int(self._rhythms.days[place]), interval, days_ago)
+        touched = np.flatnonzero(self._items == item)
+        if not touched.size:
+            return None
+        newest = int(touched[0])
+        in_cart = self._type_name(newest) == CART and self._ages[newest] < 12 * HOUR_S
+        return Reason("in_cart" if in_cart else "looked_at")
+
+    def _because_of_history(self, item: int, source: str) -> Reason | None:
+        """Names the history item that the user met last among those whose neighbour or complement it is."""
+        if source == "popularity":
+            return None
+        for related, complement in ((self._bundle.neighbours, False), (self._bundle.complements, True)):
+            near = np.flatnonzero((related[self._distinct] == item).any(axis=1))
+            if not near.size:
+                continue
+            title = self._title(int(self._distinct[near[0]]))
+            if complement:
+                return Reason("bought_with", {"title": title})
+            kind = self._type_name(int(self._first[near[0]]))
+            if kind in self._bundle.spec.target_types:
+                return Reason("because_bought", {"title": title})
+            return Reason("because_carted" if kind == CART else "because_looked", {"title": title})
+        return None
+
+    def _because_of_taste(self, item: int, source: str, category: str | None) -> Reason:
+        code = int(self._bundle.catalogue.category_codes[item])
+        if source == "popularity" or not len(self._items):
+            return Reason("popular_in", {"category": category}) if category else Reason("popular")
+        if code >= 0 and self._categories[code] >= CATEGORY_HABIT:
+            return Reason("for_category", {"category": self._bundle.catalogue.levels[code][-1]})
+        return Reason("for_you")
+
+    def _title(self, item: int) -> str:
+        return str(self._bundle.items.column("title")[item].as_py())
+
+    def _type_name(self, event: int) -> str:
+        return self._bundle.spec.event_types[int(self._types[event]) - 1]

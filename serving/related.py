@@ -1,0 +1,108 @@
+"""Items that go with, or are like, one item or a whole cart, known to the release or not."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from serving.bundle import Bundle
+from serving.retrieval import Mask, top_columns
+
+Floats = npt.NDArray[np.float32]
+Scores = npt.NDArray[np.float32]
+"""[n] how strongly each item is related; 0 = not at all."""
+
+SHELF_WEIGHT = 0.5
+"""What the same category counts beside the likeness of vectors, in similar items."""
+STAND_INS = 10
+"""Similar items whose complements stand in for those of an item that was never in a basket."""
+
+
+def similar_to(bundle: Bundle, item: int, allowed: Mask | None, limit: int) -> Scores:
+    """How like the item every other one is: vectors, neighbours by shared buyers, and the shelf.
+
+    An item without history has a vector from its content and its shelf.
+    """
+    likeness = np.maximum(bundle.item_vectors @ bundle.item_vectors[item], 0)
+    near = _by_item(bundle, bundle.neighbours[item], bundle.neighbour_scores[item])
+    scores = likeness + near + SHELF_WEIGHT * shared_shelf(bundle, item)
+    return _best_of(scores, np.array([item]), allowed, limit)
+
+
+def going_with(bundle: Bundle, items: Sequence[int], allowed: Mask | None, limit: int) -> Scores:
+    """How well every item goes with all of `items` together: the sum over their complements.
+
+    For an item that was never bought with another, the complements of the items most like it stand in.
+    """
+    scores = np.zeros(bundle.n_items, np.float32)
+    for item in items:
+        own = _by_item(bundle, bundle.complements[item], bundle.complement_scores[item])
+        scores += own if own.any() else _borrowed(bundle, item)
+    return _best_of(scores, np.asarray(items, np.int64), allowed, limit)
+
+
+def shared_shelf(bundle: Bundle, item: int) -> Floats:
+    """[n] the share of the item's category levels, from the top, that every item has in common with it."""
+    catalogue = bundle.catalogue
+    code = int(catalogue.category_codes[item])
+    if code < 0:
+        return np.zeros(bundle.n_items, np.float32)
+    own = catalogue.folded_levels[code]
+    shares = [_common_levels(own, other) / max(len(own), 1) for other in catalogue.folded_levels]
+    return np.array([*shares, 0.0], np.float32)[catalogue.category_codes]
+
+
+def popular_beside(
+    bundle: Bundle, anchors: Sequence[int], taken: npt.NDArray[np.int32], allowed: Mask | None, limit: int
+) -> npt.NDArray[np.int32]:
+    """Popular items of the first anchor's top category, then popular items of all; none that is taken."""
+    if limit <= 0:
+        return np.zeros(0, np.int32)
+    free = np.ones(bundle.n_items, bool) if allowed is None else allowed.copy()
+    free[list(anchors)] = False
+    free[taken] = False
+    order = bundle.popularity_order[free[bundle.popularity_order]]
+    code = int(bundle.catalogue.category_codes[anchors[0]])
+    if code >= 0 and bundle.catalogue.levels[code]:
+        near = bundle.catalogue.within(bundle.catalogue.levels[code][0])[order]
+        order = np.concatenate([order[near], order[~near]])
+    return np.asarray(order[:limit], np.int32)
+
+
+def _common_levels(one: tuple[str, ...], other: tuple[str, ...]) -> int:
+    common = 0
+    for left, right in zip(one, other, strict=False):
+        if left != right:
+            break
+        common += 1
+    return common
+
+
+def _borrowed(bundle: Bundle, item: int) -> Scores:
+    like = similar_to(bundle, item, None, STAND_INS)
+    stand_ins = np.flatnonzero(like)
+    strength = like[stand_ins] / max(float(like.max(initial=0)), 1e-9)
+    scores = np.zeros(bundle.n_items, np.float32)
+    for stand_in, weight in zip(stand_ins, strength, strict=True):
+        row = _by_item(bundle, bundle.complements[stand_in], bundle.complement_scores[stand_in])
+        scores += 0.5 * weight * row / len(stand_ins)
+    return scores
+
+
+def _by_item(bundle: Bundle, found: npt.NDArray[np.int32], scores: Floats) -> Scores:
+    """A row of a neighbour list spread over all items, the best one counting 1."""
+    spread = np.zeros(bundle.n_items, np.float32)
+    known = (found >= 0) & (scores > 0)
+    if known.any():
+        spread[found[known]] = scores[known] / scores[known].max()
+    return spread
+
+
+def _best_of(scores: Scores, without: npt.NDArray[np.int64], allowed: Mask | None, limit: int) -> Scores:
+    scores[without] = 0
+    if allowed is not None:
+        scores[~allowed] = 0
+    best = top_columns(scores[None, :], limit)[0]
+    kept = np.zeros_like(scores)
+    kept[best] = scores[best]
+    return kept
