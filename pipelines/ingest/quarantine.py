@@ -1,0 +1,80 @@
+"""Rows that broke a contract, kept with the reason and with what they held."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import dataframely as dy
+import polars as pl
+
+from pipelines.ingest.batch import Batch, Broken
+from pipelines.ingest.contracts import PROBLEM, ROW, reason
+from pipelines.ingest.digests import digest
+from pipelines.lake import SCHEMAS
+
+COLUMNS = ("table", "source", "reason", "content")
+
+
+def screen(
+    batch: Batch, rows: pl.DataFrame, contract: type[dy.Schema]
+) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+    """Split cleaned rows into those that hold to the contract, and what to quarantine of the others."""
+    result, failure = contract.filter(rows)
+    if result.height == rows.height:
+        return result, None
+    details = failure.details()
+    rules = [name for name in failure.counts() if name != f"{PROBLEM}|check"]
+    sentences = [
+        pl.when(pl.col(rule) == "invalid").then(pl.lit(reason(rule)))
+        for rule in rules
+        # What could not be read is null now; that it is missing as well need not be said.
+    ]
+    broken = details.select(
+        ROW,
+        reason=pl.coalesce(PROBLEM, pl.concat_str(sentences, separator="; ", ignore_nulls=True))
+        if sentences
+        else pl.col(PROBLEM),
+    )
+    original = batch.original[broken[ROW]]
+    return result, pl.DataFrame(
+        {
+            "table": [batch.table] * broken.height,
+            "source": [batch.source] * broken.height,
+            "reason": broken["reason"],
+            "content": as_json(original),
+        }
+    )
+
+
+def not_even_rows(broken: Broken) -> pl.DataFrame:
+    """What to quarantine of lines that could not be taken apart."""
+    return pl.DataFrame(
+        {"content": broken.contents}, schema={"content": pl.String}
+    ).select(
+        table=pl.lit(broken.table), source=pl.lit(broken.source), reason=pl.lit(broken.reason), content="content"
+    )
+
+
+def as_json(rows: pl.DataFrame) -> pl.Series:
+    """Each row as one JSON object, with its columns and values as they were received."""
+    odd = [
+        name
+        for name, kind in rows.schema.items()
+        if kind == pl.Binary or kind.is_decimal() or kind == pl.Duration or kind == pl.Time
+    ]
+    plain = rows.with_columns(
+        pl.col(name).cast(pl.String) if rows.schema[name] != pl.Binary else pl.col(name).bin.encode("hex")
+        for name in odd
+    )
+    return plain.select(pl.struct(pl.all()).struct.json_encode()).to_series()
+
+
+def seal(pieces: Sequence[pl.DataFrame], batch_id: str, now: datetime) -> pl.DataFrame:
+    """The rows of the table `quarantine`. The same content from the same source is the same row when it comes again."""
+    rows = pl.concat([piece.select(COLUMNS) for piece in pieces])
+    identity = ["table", "source", "content"]
+    counted = rows.with_columns(pl.int_range(pl.len()).over(identity).alias("occurrence"))
+    return counted.with_columns(
+        digest(counted, [*identity, "occurrence"]).alias("quarantine_id"),
+        pl.lit(now).dt.cast_time_unit("us").alias("quarantined_at"),
+        pl.lit(batch_id).alias("batch_id"),
+    ).select(SCHEMAS["quarantine"].names)

@@ -1,0 +1,200 @@
+"""One ingest from end to end: read, clean, hold to the contract, and only then write.
+
+Nothing is written before every source was read to its end, so a source that cannot be read leaves the lake as
+it was. What is written is keyed, so an ingest that was killed half-way is put right by running it again.
+"""
+
+import time
+import uuid
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from pipelines.errors import IngestError
+from pipelines.ingest.batch import Batch, Broken, Source, Window
+from pipelines.ingest.cleaning import clean
+from pipelines.ingest.columns import TABLES
+from pipelines.ingest.completing import STATE_IDS, complete, date_states
+from pipelines.ingest.contracts import EVENT_TYPES, contract
+from pipelines.ingest.mapping import Mapping, load_mapping
+from pipelines.ingest.opening import open_source
+from pipelines.ingest.quarantine import not_even_rows, screen, seal
+from pipelines.ingest.report import IngestReport, TableReport
+from pipelines.ingest.state import remember
+from pipelines.lake import SCHEMAS, Lake, open_lake
+from pipelines.settings import Settings
+
+CLOCK_SKEW = timedelta(hours=1)
+"""How far a shop's clock may be ahead of ours."""
+
+
+def ingest(
+    source: str | Path | Sequence[str | Path],
+    settings: Settings,
+    *,
+    mapping: Path | Mapping | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    full: bool = False,
+    now: datetime | None = None,
+) -> IngestReport:
+    """Take shop data into the lake.
+
+    Args:
+        source: One or several of: a Parquet or CSV file or a folder of them, `mysql://…`, `s3://…`,
+            `complete-journey`, `event-log` or `event-log:FOLDER`.
+        settings: Where the lake is, and how S3 is reached.
+        mapping: What the shop calls its tables and columns, as a YAML file or as the model.
+        since: Take only events from this instant on; the watermark is neither used nor moved then.
+        until: Take only events before this instant; likewise.
+        full: Read everything anew, whatever the watermark says.
+        now: The present; events after it are not believed.
+
+    Raises:
+        IngestError: A source cannot be read as a whole; the lake is untouched then.
+    """
+    started = time.perf_counter()
+    now = (now or datetime.now(UTC)).astimezone(UTC)
+    shop = load_mapping(mapping) if isinstance(mapping, Path) else mapping or Mapping()
+    lake = open_lake(settings)
+    window = Window(_utc(since), _utc(until))
+    addresses = [source] if isinstance(source, str | Path) else list(source)
+    sources = [open_source(str(each), settings, lake, shop, window, full=full) for each in addresses]
+    run = _Run(lake, shop, window, now)
+    for each in sources:
+        run.take_in(each)
+    run.store()
+    if window.is_open:
+        remember(lake, [position for each in sources for position in each.positions()], now)
+    return run.report(sources, time.perf_counter() - started)
+
+
+def as_of(lake: Lake) -> datetime | None:
+    """The cutoff that includes every event of the lake: the newest one's second, plus one."""
+    last = lake.last_event_at()
+    return None if last is None else last.replace(microsecond=0) + timedelta(seconds=1)
+
+
+def _utc(instant: datetime | None) -> datetime | None:
+    if instant is None:
+        return None
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+
+
+class _Run:
+    """What an ingest has read so far, and then has stored."""
+
+    def __init__(self, lake: Lake, shop: Mapping, window: Window, now: datetime) -> None:
+        self._lake, self._shop, self._window, self._now = lake, shop, window, now
+        self._batch_id = f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
+        self._contracts = {
+            table: contract(table, now + CLOCK_SKEW, sorted({*EVENT_TYPES, *shop.event_types.values()}))
+            for table in TABLES
+        }
+        self._good: dict[str, list[pl.DataFrame]] = {}
+        self._bad: list[pl.DataFrame] = []
+        self._rows_in: Counter[str] = Counter()
+        self._accepted: Counter[str] = Counter()
+        self._duplicates: Counter[str] = Counter()
+        self._quarantined: Counter[str] = Counter()
+        self._steps: Counter[str] = Counter()
+        self._ignored: dict[str, tuple[str, ...]] = {}
+        self._outside = 0
+
+    def take_in(self, source: Source) -> None:
+        """Read a source to its end and keep what it holds, sorted into good and bad."""
+        for piece in source.read():
+            if isinstance(piece, Broken):
+                self._rows_in[piece.table] += len(piece.contents)
+                self._set_aside(piece.table, not_even_rows(piece))
+            else:
+                self._sort(piece)
+
+    def _sort(self, batch: Batch) -> None:
+        if batch.ignored_columns:
+            self._ignored[batch.source] = batch.ignored_columns
+        self._rows_in[batch.table] += batch.original.height
+        cleaned = clean(batch, self._shop.event_types)
+        self._steps += cleaned.steps
+        rows = self._within_window(cleaned.rows) if batch.table == "events" else cleaned.rows
+        good, bad = screen(batch, rows, self._contracts[batch.table])
+        if bad is not None:
+            self._set_aside(batch.table, bad)
+        if not good.is_empty():
+            completed, steps = complete(batch.table, good, batch.source)
+            self._steps += steps
+            self._good.setdefault(batch.table, []).append(completed)
+
+    def _within_window(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Rows that were asked for, and those whose time is not known; the others were not read."""
+        if self._window.is_open:
+            return rows
+        inside = pl.lit(value=True)
+        if self._window.since is not None:
+            inside &= pl.col("event_at") >= self._window.since
+        if self._window.until is not None:
+            inside &= pl.col("event_at") < self._window.until
+        kept = rows.filter(inside.fill_null(value=True))
+        self._outside += rows.height - kept.height
+        self._rows_in["events"] -= rows.height - kept.height
+        return kept
+
+    def _set_aside(self, table: str, rows: pl.DataFrame) -> None:
+        self._quarantined[table] += rows.height
+        self._bad.append(rows)
+
+    def store(self) -> None:
+        """Write the quarantine, then the good rows, and check that every row is accounted for."""
+        if self._bad:
+            sealed = seal(self._bad, self._batch_id, self._now)
+            self._lake.append_new("quarantine", sealed.to_arrow().cast(SCHEMAS["quarantine"]))
+        for table in TABLES:
+            if table not in self._good:
+                continue
+            rows = pl.concat(self._good.pop(table))
+            if table in STATE_IDS:
+                rows = date_states(self._lake, table, rows, self._now)
+            self._accepted[table] = self._lake.append_new(table, rows.to_arrow().cast(SCHEMAS[table]))
+            self._duplicates[table] = rows.height - self._accepted[table]
+        for table, numbers in self._tables().items():
+            if not numbers.adds_up:
+                raise IngestError(f"expected every row of {table} to be accounted for, received {numbers!r}")
+
+    def _tables(self) -> dict[str, TableReport]:
+        return {
+            table: TableReport(
+                rows_in=self._rows_in[table],
+                accepted=self._accepted[table],
+                duplicates=self._duplicates[table],
+                quarantined=self._quarantined[table],
+            )
+            for table in TABLES
+            if table in self._rows_in
+        }
+
+    def report(self, sources: Sequence[Source], seconds: float) -> IngestReport:
+        """What was done."""
+        tables = self._tables()
+        reasons: Counter[str] = Counter()
+        for rows in self._bad:
+            reasons.update(dict(rows["reason"].value_counts().iter_rows()))
+        return IngestReport(
+            sources=tuple(source.name for source in sources),
+            batch_id=self._batch_id,
+            rows_in=sum(each.rows_in for each in tables.values()),
+            accepted=sum(each.accepted for each in tables.values()),
+            duplicates=sum(each.duplicates for each in tables.values()),
+            quarantined=sum(each.quarantined for each in tables.values()),
+            seconds=round(seconds, 3),
+            tables=tables,
+            cleaning=dict(sorted(self._steps.items())),
+            reasons=dict(reasons.most_common()),
+            ignored_columns=self._ignored,
+            skipped=tuple(name for source in sources for name in source.skipped()),
+            outside_window=self._outside,
+            versions=self._lake.versions(),
+            as_of=as_of(self._lake),
+        )

@@ -1,0 +1,1 @@
+"""Where shop data can come from, one module for each kind of source."""
