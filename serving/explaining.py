@@ -56,7 +56,7 @@ class Explainer:
         """
         return (
             self._because_of_anchor(item, anchors)
-            or self._because_of_own(item)
+            or self.own(item)
             or self._because_of_history(item, source)
             or self._because_of_taste(item, source, category)
         )
@@ -73,11 +73,12 @@ class Explainer:
         if best is not None:
             return Reason("bought_with", {"title": self._title(best)})
         if anchors and not anchors[0].complement:
-            own = self._because_of_own(item)
+            own = self.own(item)
             return own or Reason("similar", {"title": self._title(anchors[0].index)})
         return None
 
-    def _because_of_own(self, item: int) -> Reason | None:
+    def own(self, item: int) -> Reason | None:
+        """The reason that lies in the user's own dealings with the item, if there were any."""
         place = int(self._rhythms.find(np.zeros(1, np.int64), np.array([item]))[0])
         if place >= 0:
             interval = float(self._rhythms.interval_s[place]) / DAY_S
