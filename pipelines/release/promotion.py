@@ -95,16 +95,17 @@ def auto_promote(settings: Settings, version: int) -> dict[str, Any]:
     registry = Registry(settings)
     chosen = registry.version(version)
     alias = CANDIDATE if registry.alias(CANDIDATE) == version else None
-    champion = registry.alias(CHAMPION)
-    if champion == version:
+    champion = registry.at(CHAMPION)
+    if champion is not None and champion.number == version:
         return _answer(version, True, CHAMPION, "it is the champion already")
     if not chosen.may_be_promoted:
         return _answer(version, False, alias, _verdict(chosen))
     if settings.promotion_policy == "manual":
         waits = "the policy is manual: a person moves alias champion in MLflow, or runs aisle release promote"
         return _answer(version, False, alias, waits)
-    if champion is not None and champion > version:
-        return _answer(version, False, alias, f"version {champion}, a newer one, is champion")
+    if champion is not None and champion.is_newer_than(chosen):
+        newer = f"the champion, version {champion.number}, was made from newer data or later"
+        return _answer(version, False, alias, newer)
     reason = f"policy auto: {_verdict(chosen)}"
     promote(settings, version, reason=reason, by=POLICY_NAME)
     return _answer(version, True, CHAMPION, reason)
@@ -160,8 +161,7 @@ def _facts(version: Version) -> dict[str, Any]:
 
 
 def _verdict(version: Version) -> str:
-    reasons = version.tags.get("gate_reasons", "no reasons recorded")
-    return f"gate {version.gate} ({reasons})"
+    return f"gate {version.gate} ({'; '.join(version.reasons) or 'no reasons recorded'})"
 
 
 def _answer(version: int, promoted: bool, alias: str | None, reason: str) -> dict[str, Any]:

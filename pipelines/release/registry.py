@@ -32,6 +32,15 @@ class Version:
         return verdict if verdict in (PASSED, REFUSED) else "unknown"
 
     @property
+    def reasons(self) -> list[str]:
+        """Why the gate decided so."""
+        return self.tags.get("gate_reasons", "").splitlines()
+
+    def is_newer_than(self, other: "Version") -> bool:
+        """Whether this version was made from later data; of two from the same data, later."""
+        return (self.tags.get("as_of", ""), self.number) > (other.tags.get("as_of", ""), other.number)
+
+    @property
     def override(self) -> str | None:
         """Why a person lets this version through although the gate did not; None where nobody does."""
         return self.tags.get("gate_override", "").strip() or None
@@ -85,6 +94,11 @@ class Registry:
         with translated(f"reading alias {alias}"):
             found = unless_absent(lambda: self._client.get_model_version_by_alias(self.name, alias))
         return None if found is None else int(found.version)
+
+    def at(self, alias: str) -> Version | None:
+        """The version that the alias points to; None where it points nowhere."""
+        number = self.alias(alias)
+        return None if number is None else self.version(number)
 
     def move_alias(self, alias: str, number: int) -> None:
         """Point the alias to the version."""

@@ -11,10 +11,11 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 from pipelines.tracking.content import code_revision, flattened
 from pipelines.tracking.runs import Run, begin_run, end_run, fail_run, resume, run
-from pipelines.tracking.server import connect, translated, unless_absent
+from pipelines.tracking.server import as_default, connect, translated, unless_absent
 
 __all__ = [
     "Run",
+    "as_default",
     "begin_run",
     "code_revision",
     "connect",

@@ -8,6 +8,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import TypeVar
 
+import mlflow
 from mlflow import MlflowClient
 from mlflow.entities import Experiment
 from mlflow.exceptions import MlflowException, RestException
@@ -61,6 +62,21 @@ def connect(settings: Settings) -> MlflowClient:
         Path(uri.removeprefix(SQLITE)).parent.mkdir(parents=True, exist_ok=True)
     with translated(f"opening {uri}"):
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+@contextmanager
+def as_default(settings: Settings) -> Iterator[None]:
+    """Make this MLflow's own default for a while.
+
+    Its registry on a database looks a version's model up at the process's default, whichever client asks:
+    without this it is not found, and an empty database appears in the working directory.
+    """
+    before = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None
+    mlflow.set_tracking_uri(settings.mlflow_uri)
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(before)  # type: ignore[arg-type] # None unsets it
 
 
 def _probe(uri: str) -> None:
