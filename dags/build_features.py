@@ -36,13 +36,13 @@ def build_features() -> None:
 
     @task
     def build(params, triggering_asset_events):
-        from pipelines.features.run import build
+        from pipelines.features.steps import build
 
         return build(fact("as_of", params, triggering_asset_events))
 
     @task(outlets=[FEATURES])
     def declare(built, outlet_events):
-        from pipelines.features.run import declare
+        from pipelines.features.steps import declare
 
         outlet_events[FEATURES].extra = {"as_of": built["as_of"], "versions": built["versions"]}
         return declare()

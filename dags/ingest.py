@@ -46,30 +46,22 @@ def ingest() -> None:
     """Take shop data and served events into the lake."""
 
     @task
-    def take_in_shop(params, dag_run):
-        from pipelines.ingest.run import take_in_shop
+    def take_in(params, dag_run):
+        from pipelines.ingest.steps import take_in
 
-        return take_in_shop(params["source"], **backfilled_day(dag_run))
+        return take_in(params["source"], **backfilled_day(dag_run))
 
-    @task
-    def take_in_served_events():
-        from pipelines.ingest.run import take_in_served_events
-
-        return take_in_served_events()
-
-    @task.short_circuit
-    def anything_new(shop, served):
-        return shop["accepted"] + served["accepted"] > 0
+    @task.short_circuit(execution_timeout=timedelta(minutes=5))
+    def anything_new(taken):
+        return taken["accepted"] > 0
 
     @task(outlets=[SHOP_DATA], execution_timeout=timedelta(minutes=5))
-    def announce(served, outlet_events):
-        outlet_events[SHOP_DATA].extra = {"as_of": served["as_of"], "versions": served["versions"]}
-        return served["as_of"]
+    def announce(taken, outlet_events):
+        outlet_events[SHOP_DATA].extra = {"as_of": taken["as_of"], "versions": taken["versions"]}
+        return taken["as_of"]
 
-    shop = take_in_shop()
-    served = take_in_served_events()
-    shop >> served
-    anything_new(shop, served) >> announce(served)
+    taken = take_in()
+    anything_new(taken) >> announce(taken)
 
 
 ingest()

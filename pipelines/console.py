@@ -3,12 +3,13 @@
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import rich.box
 import rich.console
+import rich.progress
 import rich.table
 
 
@@ -39,6 +40,30 @@ class Console:
                 )
                 raise
         self._rich.print(f"✓ {name}  {time.perf_counter() - started:.1f} s", markup=False)
+
+    def done(self, name: str, detail: str, seconds: float) -> None:
+        """Show one finished step: what it was, what came of it, how long it took."""
+        self._rich.print(f"✓ {name}  {detail}{'  ' if detail else ''}{seconds:.1f} s", markup=False)
+
+    @contextmanager
+    def status(self, text: str) -> Iterator[Callable[[str], None]]:
+        """Show what is going on, with the seconds ticking; yields a function that changes the text."""
+        columns = (
+            rich.progress.SpinnerColumn(),
+            rich.progress.TextColumn("{task.description}", markup=False),
+            rich.progress.TimeElapsedColumn(),
+        )
+        with rich.progress.Progress(*columns, console=self._rich, transient=True) as progress:
+            line = progress.add_task(text)
+            shown = text
+
+            def change(to: str) -> None:
+                nonlocal shown
+                if to != shown:
+                    shown = to
+                    progress.reset(line, description=to)
+
+            yield change
 
     def table(
         self, columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None

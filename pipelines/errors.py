@@ -43,3 +43,7 @@ class TrackingError(AisleError):
 
 class ProcessError(AisleError):
     """A step that ran in a process of its own failed or ran past its limit."""
+
+
+class DemoError(AisleError):
+    """The demo could not bring its release to the shoppers."""

@@ -19,7 +19,6 @@ class TaskInstance:
     task_id: str
     state: str | None
     try_number: int
-    started_at: str | None
     duration_s: float | None
 
 
@@ -30,7 +29,6 @@ class DagRun:
     dag_id: str
     run_id: str
     state: str
-    queued_at: str | None
 
 
 class AirflowApi:
@@ -77,25 +75,24 @@ class AirflowApi:
         )["dag_run_id"]
         return run_id
 
-    def dag_runs(self, dag_id: str) -> list[DagRun]:
-        """The runs of this DAG, oldest first."""
-        runs = self._get(f"/dags/{dag_id}/dagRuns", order_by="id", limit=100)["dag_runs"]
-        return [DagRun(dag_id, run["dag_run_id"], run["state"], run["queued_at"]) for run in runs]
+    def dag_runs(self) -> list[DagRun]:
+        """The first hundred runs of all DAGs, oldest first."""
+        runs = self._get("/dags/~/dagRuns", order_by="id", limit=100)["dag_runs"]
+        return [DagRun(run["dag_id"], run["dag_run_id"], run["state"]) for run in runs]
 
-    def task_instances(self, run: DagRun) -> list[TaskInstance]:
-        """The tasks of a run."""
-        found = self._get(f"/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances")["task_instances"]
+    def task_instances(self) -> list[TaskInstance]:
+        """The tasks of those runs, in the order in which they began."""
+        found = self._get("/dags/~/dagRuns/~/taskInstances", order_by="start_date", limit=500)
         return [
             TaskInstance(
-                run.dag_id,
-                run.run_id,
+                one["dag_id"],
+                one["dag_run_id"],
                 one["task_id"],
                 one["state"],
                 one["try_number"],
-                one["start_date"],
                 one["duration"],
             )
-            for one in found
+            for one in found["task_instances"]
         ]
 
     def result(self, task: TaskInstance) -> Any:

@@ -1,0 +1,30 @@
+"""What the `build_features` and `materialize` DAGs call: text in, one small JSON document out."""
+
+from datetime import datetime
+from typing import Any
+
+from pipelines.features.build import build_features
+from pipelines.features.store import apply, materialize
+from pipelines.lake import open_lake
+from pipelines.settings import load_settings
+
+
+def build(as_of: str | None) -> dict[str, Any]:
+    """Build every feature table as known at `as_of` (None: just after the newest event)."""
+    report = build_features(open_lake(load_settings()), _instant(as_of))
+    return report.model_dump(mode="json")
+
+
+def declare() -> dict[str, int]:
+    """Bring Feast's registry to what the feature repository declares."""
+    return apply(load_settings())
+
+
+def load(as_of: str | None) -> dict[str, Any]:
+    """Load the online store with the newest values known at `as_of` (None: at the last build)."""
+    report = materialize(load_settings(), end=_instant(as_of))
+    return {"as_of": report.end.isoformat(), **report.model_dump(mode="json")}
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

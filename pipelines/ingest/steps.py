@@ -1,0 +1,42 @@
+"""What the `ingest` DAG calls: text in, one small JSON document out."""
+
+from datetime import datetime
+from typing import Any
+
+from pipelines.errors import IngestError
+from pipelines.ingest.run import ingest
+from pipelines.settings import load_settings
+
+SERVED_EVENTS = "event-log"
+
+
+def take_in(source: str | None, since: str | None = None, until: str | None = None) -> dict[str, Any]:
+    """Take the shop's data and the events that serving acknowledged into the lake; `IngestReport` as JSON.
+
+    Args:
+        source: Where the shop's data is; None takes setting `AISLE_SHOP_SOURCE`, and without one only
+            the served events.
+        since: Inclusive start of the events to take again, ISO 8601; None goes on from the watermark.
+        until: Exclusive end of them.
+
+    Raises:
+        IngestError: A source cannot be taken in, or there is no event in the lake afterwards.
+    """
+    settings = load_settings()
+    shop = source or settings.shop_source
+    report = ingest(
+        [*([shop] if shop else []), SERVED_EVENTS],
+        settings,
+        since=_instant(since),
+        until=_instant(until),
+    )
+    if report.as_of is None:
+        raise IngestError(
+            "the lake holds no event and none came in: name the shop in AISLE_SHOP_SOURCE, or trigger "
+            'the DAG with {"source": "…"}'
+        )
+    return report.model_dump(mode="json")
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
