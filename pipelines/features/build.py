@@ -1,0 +1,186 @@
+"""Building features: from the lake's events, items and users to one lake table for each feature view."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+import ibis.expr.types as ir
+import pyarrow as pa
+from ibis.common.exceptions import IbisError
+from pydantic import BaseModel, ConfigDict
+
+from pipelines.errors import FeatureError
+from pipelines.features.config import FeatureConfig
+from pipelines.features.days import start_of
+from pipelines.features.declared import declared_views, lake_schema_of, lake_table_of
+from pipelines.features.engine import engine
+from pipelines.features.interactions import item_pairs, user_affinity, user_category
+from pipelines.features.item_activity import item_activity
+from pipelines.features.profiles import item_profile, user_profile
+from pipelines.features.shop import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS, Shop, known_shop
+from pipelines.features.user_activity import user_activity
+from pipelines.features.user_history import user_history
+from pipelines.lake import Lake
+
+BUILD_TABLE = "feature_build"
+"""Lake table of one row: what the feature tables were built from."""
+
+
+class FeatureReport(BaseModel):
+    """What a build of the feature tables did."""
+
+    model_config = ConfigDict(frozen=True)
+
+    as_of: datetime
+    """Exclusive: no event at or after this instant is in the features."""
+
+    known_from: datetime
+    """First instant for which features as known then can be asked for."""
+
+    tables: dict[str, int]
+    """Rows of each feature table."""
+
+    rows: int
+    """Rows of all feature tables."""
+
+    seconds: float
+    """How long the build took."""
+
+    inputs: dict[str, int]
+    """Versions of the lake tables that were read."""
+
+    versions: dict[str, int]
+    """Versions of the feature tables that were written."""
+
+
+def default_as_of(lake: Lake) -> datetime:
+    """The instant after the newest event of the lake: its whole second, and one second more."""
+    last = lake.last_event_at()
+    if last is None:
+        raise FeatureError("expected events in the lake, received none: run `aisle ingest` first")
+    return last.astimezone(UTC).replace(microsecond=0) + timedelta(seconds=1)
+
+
+def feature_tables(config: FeatureConfig) -> dict[str, Callable[[Shop], ir.Table]]:
+    """How the table of each feature view is computed."""
+    return {
+        "user_activity": user_activity,
+        "user_history": partial(user_history, config=config),
+        "user_profile": user_profile,
+        "user_affinity": partial(user_affinity, config=config),
+        "user_category": partial(user_category, config=config),
+        "item_activity": item_activity,
+        "item_profile": item_profile,
+        "item_pairs": partial(item_pairs, config=config),
+    }
+
+
+def build_features(
+    lake: Lake,
+    as_of: datetime | None = None,
+    config: FeatureConfig | None = None,
+    on_table: Callable[[str, int], None] | None = None,
+) -> FeatureReport:
+    """Compute every feature table from the lake, and replace it whole; the same input gives the same rows.
+
+    Args:
+        lake: Where events, items and users are read and feature tables are written.
+        as_of: Exclusive cutoff; by default just after the newest event.
+        config: Choices behind the features.
+        on_table: Told the name and rows of each table when it is done.
+
+    Raises:
+        FeatureError: There is nothing to build from, or an expression failed.
+    """
+    started = time.perf_counter()
+    config = config or FeatureConfig()
+    as_of = default_as_of(lake) if as_of is None else as_of.astimezone(UTC)
+    inputs = {name: lake.version(name) for name in ("events", "items", "users")}
+    views = declared_views()
+    rows: dict[str, int] = {}
+    try:
+        with engine() as ours:
+            shop = known_shop(
+                ours.table(lake, "events", EVENT_COLUMNS, inputs["events"]),
+                ours.table(lake, "items", ITEM_COLUMNS, inputs["items"]),
+                ours.table(lake, "users", USER_COLUMNS, inputs["users"]),
+                as_of=as_of,
+                span_days=config.span_days,
+                keep=ours.keep,
+            )
+            for name, compute in feature_tables(config).items():
+                schema = lake_schema_of(views[name])
+                table = compute(shop).select(*schema.names).cast(schema)
+                counted = _Counted(ours.rows(table))
+                lake.replace(lake_table_of(views[name]), counted.reader)
+                rows[name] = counted.rows
+                if on_table is not None:
+                    on_table(name, counted.rows)
+    except IbisError as error:
+        raise FeatureError(f"features as of {as_of.isoformat()} could not be computed: {error}") from error
+    versions = {name: lake.version(lake_table_of(views[name])) for name in rows}
+    known_from = start_of(shop.span.from_day)
+    _remember(lake, as_of=as_of, known_from=known_from, config=config, inputs=inputs, versions=versions)
+    return FeatureReport(
+        as_of=as_of,
+        known_from=known_from,
+        tables=rows,
+        rows=sum(rows.values()),
+        seconds=round(time.perf_counter() - started, 3),
+        inputs=inputs,
+        versions=versions,
+    )
+
+
+def last_build(lake: Lake) -> dict[str, Any]:
+    """What the feature tables were built from: `as_of known_from config inputs versions`.
+
+    Raises:
+        FeatureError: Features were never built.
+    """
+    if not lake.exists(BUILD_TABLE):
+        raise FeatureError(
+            f"expected feature tables in the lake {lake.root}, received none: run `aisle features build` first"
+        )
+    row = lake.read(BUILD_TABLE).to_pylist()[0]
+    return {name: json.loads(value) if isinstance(value, str) else value for name, value in row.items()}
+
+
+class _Counted:
+    """A stream of rows that knows how many have passed."""
+
+    def __init__(self, batches: pa.RecordBatchReader) -> None:
+        self.rows = 0
+        self.reader = pa.RecordBatchReader.from_batches(batches.schema, self._pass(batches))
+
+    def _pass(self, batches: pa.RecordBatchReader) -> Any:
+        for batch in batches:
+            self.rows += batch.num_rows
+            yield batch
+
+
+def _remember(
+    lake: Lake,
+    *,
+    as_of: datetime,
+    known_from: datetime,
+    config: FeatureConfig,
+    inputs: Mapping[str, int],
+    versions: Mapping[str, int],
+) -> None:
+    instant = pa.timestamp("us", tz="UTC")
+    lake.replace(
+        BUILD_TABLE,
+        pa.table(
+            {
+                "as_of": pa.array([as_of], instant),
+                "known_from": pa.array([known_from], instant),
+                "config": [config.model_dump_json()],
+                "inputs": [json.dumps(dict(inputs))],
+                "versions": [json.dumps(dict(versions))],
+            }
+        ),
+    )

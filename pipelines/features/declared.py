@@ -1,0 +1,69 @@
+"""What `feature_repo` declares, as the builder and the store need it."""
+
+from importlib import import_module
+from typing import Any
+
+import ibis.expr.schema as sch
+from feast import FeatureService, FeatureView
+from feast.data_source import DataSource
+from feast.entity import Entity
+from feast.repo_contents import RepoContents
+from feast.types import Array, Bool, Float64, Int64, String
+
+from pipelines.errors import FeatureError
+
+MODULES = ("entities", "sources", "user_views", "item_views", "interaction_views", "services")
+"""Modules of `feature_repo` with declarations."""
+
+TYPES = {Int64: "int64", Float64: "float64", String: "string", Bool: "boolean"}
+"""Feast types and how the lake holds them."""
+
+
+def declarations() -> RepoContents:
+    """Everything that `feature_repo` declares."""
+    found: dict[int, Any] = {}
+    for name in MODULES:
+        module = import_module(f"feature_repo.{name}")
+        found |= {id(one): one for one in vars(module).values()}
+
+    def all_of(kind: type[Any]) -> list[Any]:
+        return sorted((one for one in found.values() if isinstance(one, kind)), key=lambda one: str(one.name))
+
+    return RepoContents(
+        projects=[],
+        data_sources=all_of(DataSource),
+        feature_views=all_of(FeatureView),
+        on_demand_feature_views=[],
+        stream_feature_views=[],
+        label_views=[],
+        entities=all_of(Entity),
+        feature_services=all_of(FeatureService),
+        permissions=[],
+    )
+
+
+def declared_views() -> dict[str, FeatureView]:
+    """The declared feature views by name."""
+    return {view.name: view for view in declarations().feature_views}
+
+
+def lake_table_of(view: FeatureView) -> str:
+    """Name of the lake table behind a view."""
+    return str(view.batch_source.path)
+
+
+def lake_schema_of(view: FeatureView) -> sch.Schema:
+    """Columns of the lake table behind a view: keys, the instant from which a row was known, features."""
+    fields = {column.name: _lake_type(column.dtype) for column in view.entity_columns}
+    fields[view.batch_source.timestamp_field] = "timestamp('UTC', 6)"
+    fields |= {column.name: _lake_type(column.dtype) for column in view.features}
+    return sch.schema(fields)
+
+
+def _lake_type(dtype: object) -> str:
+    if isinstance(dtype, Array):
+        return f"array<{_lake_type(dtype.base_type)}>"
+    for known, name in TYPES.items():
+        if dtype == known:
+            return name
+    raise FeatureError(f"expected a type among Int64, Float64, String, Bool and arrays of them, received {dtype}")

@@ -1,0 +1,63 @@
+"""The engine that computes features: Ibis on DuckDB, over the tables of the lake."""
+
+import itertools
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+from ibis.backends.duckdb import Backend
+
+from pipelines.lake import Lake
+
+MEMORY_LIMIT = "2GB"
+"""What DuckDB may hold in memory before it spills to disk; Python and Arrow come on top."""
+
+
+BATCH_ROWS = 100_000
+"""Rows that are written at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """One connection to the engine."""
+
+    backend: Backend
+    """The Ibis backend that runs the expressions."""
+
+    names: Iterator[int]
+    """Numbers for names of tables that are computed once."""
+
+    def table(self, lake: Lake, name: str, columns: Sequence[str], version: int | None = None) -> ir.Table:
+        """A lake table as an expression, with these columns only."""
+        files = lake.uris(name, version)
+        if files and "://" not in lake.root:
+            table = self.backend.read_parquet(files, table_name=f"lake_{name}")
+        else:  # DuckDB needs an extension to read remote files: Arrow reads them for it
+            self.backend.con.register(f"lake_{name}", lake.dataset(name, version))
+            table = self.backend.table(f"lake_{name}")
+        return table.select(*columns)
+
+    def keep(self, table: ir.Table) -> ir.Table:
+        """Compute a table once, for expressions that read it several times."""
+        return self.backend.create_table(f"kept_{next(self.names)}", table, temp=True)
+
+    def rows(self, table: ir.Table) -> pa.RecordBatchReader:
+        """Run an expression and stream its rows, in no order."""
+        return self.backend.con.sql(self.backend.compile(table)).to_arrow_reader(BATCH_ROWS)
+
+
+@contextmanager
+def engine(memory_limit: str = MEMORY_LIMIT) -> Iterator[Engine]:
+    """Open a connection that ends, with everything it kept, when the block ends."""
+    with tempfile.TemporaryDirectory(prefix="aisle-features-") as spill:
+        backend = ibis.duckdb.connect(memory_limit=memory_limit, temp_directory=spill)
+        try:
+            backend.raw_sql("SET TimeZone = 'UTC'")  # or days would be those of this machine's zone
+            backend.raw_sql("SET preserve_insertion_order = false")
+            yield Engine(backend=backend, names=itertools.count())
+        finally:
+            backend.disconnect()

@@ -1,0 +1,78 @@
+"""Entity rows: whatever frame a caller brings, as keys and instants that can be joined."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from pipelines.errors import FeatureError
+from pipelines.features.asof import AT, ROW
+
+
+@dataclass(frozen=True, slots=True)
+class EntityRows:
+    """One frame of entity rows, twice."""
+
+    shown: pa.Table
+    """The frame as it stands in the answer: its instants in microseconds UTC."""
+
+    joined: pa.Table
+    """What the join reads: `__row`, `__at` and the keys."""
+
+    first_at: datetime | None
+    """Earliest instant, or None without any."""
+
+    last_at: datetime | None
+    """Latest instant, or None without any."""
+
+
+def entity_rows(frame: pd.DataFrame, timestamp: str, keys: Sequence[str]) -> EntityRows:
+    """Return the frame's rows, in order, with instants that can be compared.
+
+    Args:
+        frame: Keys and instants, and any other columns; the instants may have time zones, one or many, or none
+            (then they are UTC), or be missing.
+        timestamp: Name of the column with the instants.
+        keys: Names of the columns with keys.
+
+    Raises:
+        FeatureError: A key column is missing.
+    """
+    missing = sorted(set(keys) - set(frame.columns))
+    if missing:
+        raise FeatureError(f"expected entity columns {sorted(set(keys))}, received {list(frame.columns)}: add {missing}")
+    at = _instants(frame[timestamp])
+    rest = frame.drop(columns=[timestamp])
+    shown = pa.Table.from_pandas(rest, preserve_index=False).replace_schema_metadata(None)
+    shown = shown.add_column(list(frame.columns).index(timestamp), timestamp, at)
+    columns = {ROW: pa.array(np.arange(len(frame))), AT: at}
+    columns |= {key: _key(frame[key]) for key in dict.fromkeys(keys)}
+    known = pd.Series(at.to_pandas()).dropna()
+    return EntityRows(
+        shown=shown,
+        joined=pa.table(columns),
+        first_at=None if known.empty else known.min().to_pydatetime(),
+        last_at=None if known.empty else known.max().to_pydatetime(),
+    )
+
+
+def _instants(column: pd.Series) -> pa.Array:
+    """Instants in microseconds UTC; parts of a microsecond are cut off, for they are not yet over."""
+    if isinstance(column.dtype, pd.DatetimeTZDtype) or column.dtype.kind == "M":
+        utc = pd.to_datetime(column, utc=True)
+    else:
+        # Objects of several zones: one by one, or pandas would read naive and aware ones alike.
+        utc = pd.to_datetime(column, utc=True, format="mixed" if column.map(type).eq(str).any() else None)
+    return pa.array(utc.dt.floor("us").dt.as_unit("us"), type=pa.timestamp("us", tz="UTC"), from_pandas=True)
+
+
+def _key(column: pd.Series) -> pa.Array:
+    if column.dtype.kind == "f" and (column.dropna() % 1 == 0).all():
+        column = column.astype("Int64")  # pandas turns integers to floats beside a null
+    try:
+        return pa.array(column, from_pandas=True)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array([None if pd.isna(one) else str(one) for one in column], type=pa.string())

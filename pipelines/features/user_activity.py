@@ -1,0 +1,121 @@
+"""User activity: counts, spend and habits over 1, 7 and 30 days."""
+
+import ibis
+import ibis.expr.types as ir
+
+from pipelines.features.days import start_of_day
+from pipelines.features.shop import MICRO, Shop
+from pipelines.features.totals import changes_of_distinct, changes_of_windows, ratio, running_totals
+
+WINDOWS = (1, 7, 30)
+
+
+def user_activity(shop: Shop) -> ir.Table:
+    """One row for each user and day on which a value changes, known when the day before it ends."""
+    actions = shop.events.filter(shop.events.event_type != "impression")
+    totals = running_totals(
+        "user_id",
+        [
+            *changes_of_windows(
+                shop.keep(_days(actions)),
+                "user_id",
+                {
+                    "views": WINDOWS,
+                    "carts": WINDOWS,
+                    "purchases": WINDOWS,
+                    "searches": (30,),
+                    "actions": (7, 30),
+                    "active_days": (30,),
+                    "spend": (7, 30),
+                    "unit_price": (30,),
+                    "priced": (30,),
+                    "discounted": (30,),
+                },
+                totals=("unit_price", "priced", "purchase_days"),
+            ),
+            *changes_of_windows(shop.keep(_visits(actions)), "user_id", {"sessions": (30,), "baskets": (30,)}),
+            *changes_of_windows(_repeats(shop), "user_id", {"bought": (30,), "bought_again": (30,)}),
+            *changes_of_distinct(shop.purchases, "user_id", "distinct_items_30d", 30),
+            _marks(actions),
+        ],
+        span=shop.span,
+        last=("last_day", "last_purchase_day", "last_at_s"),
+        first=("first_day", "first_purchase_day"),
+    )
+    t = totals
+    return t.select(
+        "user_id",
+        known_at=start_of_day(t.day),
+        **{f"{name}_{w}d": t[f"{name}_{w}d"] for name in ("views", "carts", "purchases") for w in WINDOWS},
+        searches_30d=t.searches_30d,
+        sessions_30d=t.sessions_30d,
+        active_days_30d=t.active_days_30d,
+        distinct_items_30d=t.distinct_items_30d,
+        spend_7d=t.spend_7d / MICRO,
+        spend_30d=t.spend_30d / MICRO,
+        mean_basket_value_30d=ratio(t.spend_30d, t.baskets_30d) / MICRO,
+        mean_basket_items_30d=ratio(t.purchases_30d, t.baskets_30d),
+        mean_price_30d=ratio(t.unit_price_30d, t.priced_30d) / MICRO,
+        mean_price=ratio(t.unit_price_total, t.priced_total) / MICRO,
+        discount_share_30d=ratio(t.discounted_30d, t.spend_30d + t.discounted_30d),
+        repeat_share_30d=ratio(t.bought_again_30d, t.bought_30d),
+        trend_7_30=ratio(t.actions_7d * 30, t.actions_30d * 7),
+        purchase_gap_days=ratio(t.last_purchase_day - t.first_purchase_day, t.purchase_days_total - 1),
+        recency_days=t.day - t.last_day,
+        tenure_days=t.day - t.first_day,
+        last_event_at_s=t.last_at_s,
+    )
+
+
+def _days(actions: ir.Table) -> ir.Table:
+    of_type = {"views": "view", "carts": "cart", "purchases": "purchase", "searches": "search"}
+    days = actions.group_by(["user_id", "day"]).aggregate(
+        **{name: (actions.event_type == one).sum() for name, one in of_type.items()},
+        actions=actions.count(),
+        purchase_days=(actions.event_type == "purchase").any().cast("int64"),
+        spend=actions.spend.sum(),
+        unit_price=actions.unit_price.sum(),
+        priced=actions.priced.sum(),
+        discounted=actions.discounted.sum(),
+    )
+    return days.mutate(active_days=ibis.literal(1, type="int64"))
+
+
+def _visits(actions: ir.Table) -> ir.Table:
+    """Sessions and baskets, each counted on the day of its first event and of its first purchase."""
+    visits = actions.group_by(["user_id", "visit"]).aggregate(
+        day=actions.day.min(),
+        bought_on=actions.day.min(where=actions.event_type == "purchase"),
+    )
+    one, zero = ibis.literal(1, type="int64"), ibis.literal(0, type="int64")
+    sessions = visits.select("user_id", "day", sessions=one, baskets=zero)
+    baskets = visits.filter(visits.bought_on.notnull()).select(
+        "user_id", day=visits.bought_on, sessions=zero, baskets=one
+    )
+    return sessions.union(baskets)
+
+
+def _repeats(shop: Shop) -> ir.Table:
+    pairs = shop.purchases
+    return pairs.select(
+        "user_id",
+        "day",
+        bought=ibis.literal(1, type="int64"),
+        bought_again=pairs.previous_day.notnull().cast("int64"),
+    )
+
+
+def _marks(actions: ir.Table) -> ir.Table:
+    bought = actions.event_type == "purchase"
+    days = actions.group_by(["user_id", "day"]).aggregate(
+        last_at_s=actions.at_s.max(), bought_on=actions.day.min(where=bought)
+    )
+    return days.select(
+        "user_id",
+        day=days.day + 1,
+        last_day=days.day,
+        first_day=days.day,
+        last_purchase_day=days.bought_on,
+        first_purchase_day=days.bought_on,
+        last_at_s=days.last_at_s,
+    )
