@@ -18,8 +18,8 @@ def is_free(port: int) -> bool:
 
 
 def choose_port(preferred: int, taken: Collection[int] = ()) -> int:
-    """`preferred` if it is free and not in `taken`, otherwise one that the system offers."""
-    if preferred not in taken and is_free(preferred):
+    """Return `preferred` if it is free and not `taken`, otherwise (and for 0) one that the system offers."""
+    if preferred != 0 and preferred not in taken and is_free(preferred):
         return preferred
     while True:
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
