@@ -55,13 +55,13 @@ class Explainer:
             category: The name of the category that the list is about.
         """
         return (
-            self._because_of_anchor(item, anchors)
+            self._because_of_anchor(item, source, anchors)
             or self.own(item)
             or self._because_of_history(item, source)
             or self._because_of_taste(item, source, category)
         )
 
-    def _because_of_anchor(self, item: int, anchors: Sequence[Anchor]) -> Reason | None:
+    def _because_of_anchor(self, item: int, source: str, anchors: Sequence[Anchor]) -> Reason | None:
         best, best_score = None, 0.0
         for anchor in anchors:
             if not anchor.complement:
@@ -72,7 +72,7 @@ class Explainer:
                 best, best_score = anchor.index, float(scores[found[0]])
         if best is not None:
             return Reason("bought_with", {"title": self._title(best)})
-        if anchors and not anchors[0].complement:
+        if anchors and not anchors[0].complement and source != "popularity":
             own = self.own(item)
             return own or Reason("similar", {"title": self._title(anchors[0].index)})
         return None

@@ -146,7 +146,7 @@ class Recommender:
         items = np.tile(np.concatenate([related, filler]), (len(users), 1))
         scores = np.zeros(items.shape, np.float32)
         scores[:, : len(related)] = strength[related] / max(float(strength.max()), 1e-9)
-        scores[:, len(related) :] = -np.arange(1, len(filler) + 1)
+        scores[:, len(related) :] = -0.01 * np.arange(1, len(filler) + 1)
         warm = np.flatnonzero(users.has_history)
         if len(warm) and len(related):
             own = self.standing(users.rows(warm), items[warm, : len(related)], allowed)
@@ -159,7 +159,7 @@ class Recommender:
     def _finished(self, users: UserBatch, context: Context, lists: RankedLists, kind: str) -> RankedLists:
         """The lists sorted by score, re-ranked and cut to k."""
         lists = lists.reordered(np.argsort(-lists.scores, axis=1, kind="stable"))
-        settings = context.reranking or RERANKING[kind]
+        settings = context.reranking or RERANKING.get(kind, RerankSettings())
         return lists.reordered(rerank(self.bundle, users, lists.items, settings)[:, : context.k])
 
     def _described(
@@ -191,10 +191,8 @@ class Recommender:
         """The last level of the category that the list is about, as the catalogue writes it."""
         category = context.category if context.surface in ("category", "item") else None
         levels = levels_of(category or context.filters.category or "")
-        if not levels or not (inside := self.bundle.catalogue.within(" > ".join(levels))).any():
-            return None
-        code = int(self.bundle.catalogue.category_codes[int(np.argmax(inside))])
-        return self.bundle.catalogue.levels[code][len(levels) - 1]
+        codes = self.bundle.catalogue.codes_within(levels)
+        return self.bundle.catalogue.levels[codes[0]][len(levels) - 1] if len(codes) else None
 
 
 def recommendation(

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from serving.bundle import Bundle
-from serving.retrieval import Mask, top_columns
+from serving.retrieval import Mask, most_popular, similarities, top_columns
 
 Floats = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.float32]
@@ -14,6 +14,8 @@ Scores = npt.NDArray[np.float32]
 
 SHELF_WEIGHT = 0.5
 """What the same category counts beside the likeness of vectors, in similar items."""
+LEAST_SHARE = 0.25
+"""An item less than so much as like as the likest one is not called similar."""
 STAND_INS = 10
 """Similar items whose complements stand in for those of an item that was never in a basket."""
 
@@ -23,9 +25,11 @@ def similar_to(bundle: Bundle, item: int, allowed: Mask | None, limit: int) -> S
 
     An item without history has a vector from its content and its shelf.
     """
-    likeness = np.maximum(bundle.item_vectors @ bundle.item_vectors[item], 0)
+    likeness = np.maximum(similarities(bundle, bundle.item_vectors[item][None, :])[0], 0)
     near = _by_item(bundle, bundle.neighbours[item], bundle.neighbour_scores[item])
     scores = likeness + near + SHELF_WEIGHT * shared_shelf(bundle, item)
+    scores[item] = 0
+    scores[scores < LEAST_SHARE * scores.max()] = 0
     return _best_of(scores, np.array([item]), allowed, limit)
 
 
@@ -45,11 +49,11 @@ def shared_shelf(bundle: Bundle, item: int) -> Floats:
     """[n] the share of the item's category levels, from the top, that every item has in common with it."""
     catalogue = bundle.catalogue
     code = int(catalogue.category_codes[item])
-    if code < 0:
-        return np.zeros(bundle.n_items, np.float32)
-    own = catalogue.folded_levels[code]
-    shares = [_common_levels(own, other) / max(len(own), 1) for other in catalogue.folded_levels]
-    return np.array([*shares, 0.0], np.float32)[catalogue.category_codes]
+    shares = np.zeros(len(catalogue.categories) + 1, np.float32)
+    own = catalogue.levels[code] if code >= 0 else ()
+    for depth in range(1, len(own) + 1):
+        shares[catalogue.codes_within(own[:depth])] = depth / len(own)
+    return shares[catalogue.category_codes]
 
 
 def popular_beside(
@@ -61,21 +65,13 @@ def popular_beside(
     free = np.ones(bundle.n_items, bool) if allowed is None else allowed.copy()
     free[list(anchors)] = False
     free[taken] = False
-    order = bundle.popularity_order[free[bundle.popularity_order]]
     code = int(bundle.catalogue.category_codes[anchors[0]])
+    near = np.zeros(0, np.int32)
     if code >= 0 and bundle.catalogue.levels[code]:
-        near = bundle.catalogue.within(bundle.catalogue.levels[code][0])[order]
-        order = np.concatenate([order[near], order[~near]])
-    return np.asarray(order[:limit], np.int32)
-
-
-def _common_levels(one: tuple[str, ...], other: tuple[str, ...]) -> int:
-    common = 0
-    for left, right in zip(one, other, strict=False):
-        if left != right:
-            break
-        common += 1
-    return common
+        beside = bundle.catalogue.within(bundle.catalogue.levels[code][0])
+        near = most_popular(bundle, limit, free & beside)
+        free[near] = False
+    return np.concatenate([near, most_popular(bundle, limit - len(near), free)])
 
 
 def _borrowed(bundle: Bundle, item: int) -> Scores:
@@ -102,7 +98,10 @@ def _best_of(scores: Scores, without: npt.NDArray[np.int64], allowed: Mask | Non
     scores[without] = 0
     if allowed is not None:
         scores[~allowed] = 0
-    best = top_columns(scores[None, :], limit)[0]
-    kept = np.zeros_like(scores)
-    kept[best] = scores[best]
-    return kept
+    related = np.flatnonzero(scores)
+    if len(related) > limit:
+        best = related[top_columns(scores[None, related], limit)[0]]
+        kept = np.zeros_like(scores)
+        kept[best] = scores[best]
+        return kept
+    return scores

@@ -16,7 +16,7 @@ from serving.recommender import Recommender, recommendation
 from serving.sentences import MESSAGES, sentence
 from serving.spelling import nearest_word
 from serving.text_index import Hits, TextIndex
-from serving.text_schema import cleaned
+from serving.text_schema import SURFACE_FIELDS, cleaned
 from serving.users import UserBatch, empty_user
 
 Match = Literal["exact", "fuzzy", "browse", "nothing"]
@@ -134,14 +134,20 @@ class SearchEngine:
         )
         usable = [group for group in mended if group]
         if len(known) < len(groups) and usable and index.count(usable, filters):
-            instead = sentence(MESSAGES, "corrected", language, {"text": text, "corrected": corrected})
+            instead = sentence(
+                MESSAGES, "corrected", language, {"text": _quoted(text), "corrected": corrected}
+            )
             return _Reading(usable, None, "fuzzy", instead, corrected)
         half = max(1, len(usable) // 2)
         for needed in dict.fromkeys((half, 1)):
             if len(usable) > needed and index.count(usable, filters, needed):
-                return _Reading(usable, needed, "fuzzy", sentence(MESSAGES, "some", language, {"text": text}))
+                return _Reading(
+                    usable, needed, "fuzzy", sentence(MESSAGES, "some", language, {"text": _quoted(text)})
+                )
         found_elsewhere = bool(usable) and index.count(usable, Filters(in_stock_only=False), 1) > 0
-        reason = sentence(MESSAGES, "filtered" if found_elsewhere else "nothing", language, {"text": text})
+        reason = sentence(
+            MESSAGES, "filtered" if found_elsewhere else "nothing", language, {"text": _quoted(text)}
+        )
         return _Reading([], None, "nothing", reason)
 
     def _forms(self, index: TextIndex, word: str) -> list[str]:
@@ -154,12 +160,10 @@ class SearchEngine:
         """The catalogue's word that was probably meant, or nothing."""
         if len(word) < 3:
             return []
-        items = index.near_words(word)
-        names = ("title", "brand", "category")
-        texts = (
-            str(self._bundle.items.column(name)[int(item)].as_py() or "") for item in items for name in names
-        )
-        meant = nearest_word(word, [other for text in texts for other in index.words(text)])
+        catalogue = [self._bundle.items.column(name) for name in SURFACE_FIELDS]
+        near = index.near_words(word).tolist()
+        texts = {column[item].as_py() or "" for item in near for column in catalogue}
+        meant = nearest_word(word, [other for text in texts for other in index.words_of(text)])
         return [] if meant is None else [meant]
 
     def _for_person(
@@ -181,7 +185,7 @@ class SearchEngine:
         total = self._bundle.n_items if mask is None else int(mask.sum())
         items = self._suggested(request, user, request.offset)
         code = "unmet" if total == 0 else "nothing" if text else None
-        message = sentence(MESSAGES, code, request.language, {"text": text}) if code else None
+        message = sentence(MESSAGES, code, request.language, {"text": _quoted(text)}) if code else None
         match: Match = "nothing" if text else "browse"
         return SearchAnswer(
             items, 0 if text else total, self._facets_of_all(request.filters), match, message, None
@@ -208,6 +212,11 @@ class SearchEngine:
         if self._index is None:
             return {"category": [], "brand": [], "price": []}
         return self._index.facets([], filters, self._price_bounds)
+
+
+def _quoted(text: str) -> str:
+    """What was typed, short enough to be repeated to the shopper."""
+    return text if len(text) <= 40 else f"{text[:39].rstrip()}…"
 
 
 def price_bounds(prices: npt.NDArray[np.float64]) -> Sequence[float]:

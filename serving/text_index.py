@@ -108,7 +108,11 @@ class TextIndex:
 
     def words(self, text: str) -> list[str]:
         """The distinct words of what a shopper typed, as written but in lower case and without accents."""
-        return list(dict.fromkeys(self._surface.analyze(segmented(cleaned(text)))))[:MAX_WORDS]
+        return list(dict.fromkeys(self.words_of(cleaned(text))))[:MAX_WORDS]
+
+    def words_of(self, text: str) -> list[str]:
+        """All words of a text of the catalogue."""
+        return list(self._surface.analyze(segmented(text)))
 
     def is_known(self, word: str) -> bool:
         """Whether any item has the word, in any of its forms."""
@@ -119,7 +123,7 @@ class TextIndex:
         found = self._searcher.terms_with_prefix("surface", word, limit=200)
         return [term for term, _ in sorted(found, key=lambda pair: (-pair[1], pair[0]))[:limit]]
 
-    def near_words(self, word: str, limit: int = 200) -> npt.NDArray[np.int32]:
+    def near_words(self, word: str, limit: int = 50) -> npt.NDArray[np.int32]:
         """Items that have a word at most one edit (from six letters on two edits) away from `word`."""
         distance = 1 if len(word) < 6 else 2
         query = Query.fuzzy_term_query(self._schema, "surface", word, distance, True, False)

@@ -1,5 +1,7 @@
 """The catalogue's category paths and brands as codes, so that filters and facets are array operations."""
 
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,6 +11,7 @@ import pyarrow.compute as pc
 
 SEPARATOR = ">"
 """Between the levels of a category path, with or without blanks around it."""
+_NO_CODES = np.zeros(0, np.int32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,8 +24,8 @@ class Catalogue:
     """[n] into `categories`."""
     levels: tuple[tuple[str, ...], ...]
     """For every distinct category, its levels from the top."""
-    folded_levels: tuple[tuple[str, ...], ...]
-    """The same, case folded, to compare with what a caller wrote."""
+    codes_by_path: Mapping[tuple[str, ...], npt.NDArray[np.int32]]
+    """For every path and every beginning of one, case folded: the codes of the categories at or below it."""
     brands: tuple[str, ...]
     brand_codes: npt.NDArray[np.int32]
     """[n] into `brands`."""
@@ -43,7 +46,7 @@ class Catalogue:
             categories=categories,
             category_codes=category_codes,
             levels=levels,
-            folded_levels=tuple(tuple(level.casefold() for level in path) for path in levels),
+            codes_by_path=_codes_by_path(levels),
             brands=brands,
             brand_codes=brand_codes,
             price=np.asarray(price, np.float64),
@@ -51,11 +54,15 @@ class Catalogue:
             all_available=bool(np.all(available)),
         )
 
+    def codes_within(self, levels: Sequence[str]) -> npt.NDArray[np.int32]:
+        """Codes of the categories at or below that path, whatever the letters' case."""
+        return self.codes_by_path.get(tuple(level.casefold() for level in levels), _NO_CODES)
+
     def within(self, category: str) -> npt.NDArray[np.bool_]:
-        """Items `[n]` whose category path is `category` or lies below it, whatever the letters' case."""
-        wanted = tuple(level.casefold() for level in levels_of(category))
-        inside = [path[: len(wanted)] == wanted for path in self.folded_levels]
-        return np.array([*inside, False])[self.category_codes] if wanted else np.ones(self.size, bool)
+        """Items `[n]` whose category path is `category` or lies below it."""
+        inside = np.zeros(len(self.categories) + 1, bool)
+        inside[self.codes_within(levels_of(category))] = True
+        return inside[self.category_codes]
 
     def of_brands(self, brands: tuple[str, ...]) -> npt.NDArray[np.bool_]:
         """Items `[n]` of any of the brands, whatever the letters' case."""
@@ -71,6 +78,15 @@ class Catalogue:
 def levels_of(category: str) -> tuple[str, ...]:
     """A category path's levels from the top, blanks trimmed and empty levels left out."""
     return tuple(level for part in category.split(SEPARATOR) if (level := part.strip()))
+
+
+def _codes_by_path(levels: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], npt.NDArray[np.int32]]:
+    found: dict[tuple[str, ...], list[int]] = defaultdict(list)
+    for code, path in enumerate(levels):
+        folded = tuple(level.casefold() for level in path)
+        for depth in range(1, len(folded) + 1):
+            found[folded[:depth]].append(code)
+    return {path: np.array(codes, np.int32) for path, codes in found.items()}
 
 
 def _encoded(column: pa.ChunkedArray) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:

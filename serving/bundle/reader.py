@@ -23,16 +23,16 @@ Integers = npt.NDArray[np.int32]
 
 @dataclass(frozen=True, slots=True)
 class ItemFacts:
-    """What a shopper is shown of one item."""
+    """What a shopper is shown of one item, in the order of `ITEM_COLUMNS`."""
 
     item_id: str
     title: str
-    brand: str | None
+    description: str | None
     category: str | None
+    brand: str | None
     price: float | None
     image_url: str | None
     available: bool
-    description: str | None
     attributes: tuple[str, ...]
 
 
@@ -62,6 +62,7 @@ class Bundle:
     complement_scores: Floats
     popularity_order: Integers
     """[n] item indices, most popular first."""
+    _columns: tuple[pa.Array, ...]
     _index: dict[str, int]
     _codes_with_padding: Integers
     """[n + 1, 1 + K]: row i + 1 holds item i's graph codes, row 0 the padding."""
@@ -93,6 +94,7 @@ class Bundle:
             items=items,
             catalogue=Catalogue.of(items),
             popularity_order=order,
+            _columns=tuple(items.column(name).chunk(0) for name in ITEM_COLUMNS),
             _index=index,
             _codes_with_padding=codes,
             **arrays,
@@ -137,10 +139,9 @@ class Bundle:
 
     def item(self, index: int) -> ItemFacts:
         """What a shopper is shown of the item with that index."""
-        row: dict[str, Any] = {name: self.items.column(name)[index].as_py() for name in ITEM_COLUMNS}
-        row["attributes"] = tuple(row["attributes"] or ())
-        row["available"] = row["available"] is not False
-        return ItemFacts(**row)
+        row = [column[index].as_py() for column in self._columns]
+        row[-1], row[-2] = tuple(row[-1] or ()), row[-2] is not False
+        return ItemFacts(*row)
 
 
 def _read_items(directory: Path) -> pa.Table:
