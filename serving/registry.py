@@ -81,13 +81,15 @@ class Registry:
         Raises:
             RegistryError: MLflow cannot be reached, or the version has no bundle.
         """
-        self._open()
+        client = self._open()
         import mlflow.artifacts  # noqa: PLC0415
         from mlflow.exceptions import MlflowException  # noqa: PLC0415
 
         try:
+            # Not `models:/…`: that address is resolved with a registry of the whole process, not with ours.
+            files = client.get_model_version_download_uri(self._model_name, champion.version)
             fetched = mlflow.artifacts.download_artifacts(
-                artifact_uri=f"models:/{self._model_name}/{champion.version}/{champion.bundle_folder}",
+                artifact_uri=f"{files.rstrip('/')}/{champion.bundle_folder}",
                 dst_path=str(folder),
                 tracking_uri=self._tracking_uri,
             )

@@ -103,9 +103,13 @@ class Shop:
 
 
 def _listeners(metrics: Metrics) -> Listeners:
+    served: list[tuple[str, str]] = []
+
     def swapped(release: Release) -> None:
-        metrics.release.clear()
-        metrics.release.labels(release.version, release.manifest_sha256).set(1)
+        for before in served:
+            metrics.release.labels(*before).set(0)
+        served[:] = [(release.version, release.manifest_sha256)]
+        metrics.release.labels(*served[0]).set(1)
         metrics.release_as_of.set(release.manifest.as_of.timestamp())
         metrics.swaps.inc()
 
