@@ -29,10 +29,10 @@ class Anchor:
 class Explainer:
     """Reasons for the items shown to one user."""
 
-    def __init__(self, bundle: Bundle, user: UserBatch) -> None:
-        """Look the user's history through once; `user` is a batch of one."""
+    def __init__(self, bundle: Bundle, user: UserBatch, rhythms: Rhythms | None = None) -> None:
+        """Look the user's history through once; `user` is a batch of one, as are its rhythms."""
         self._bundle = bundle
-        self._rhythms: Rhythms = purchase_rhythms(bundle, user)
+        self._rhythms = purchase_rhythms(bundle, user) if rhythms is None else rhythms
         known = user.history_items[0] >= 0
         self._items = user.history_items[0][known]
         self._types = user.history_types[0][known]

@@ -13,7 +13,7 @@ from serving.lists import Context, RankedLists, Recommendation, Relation
 from serving.ranking import Encoder, Ranker, placed_among
 from serving.reasons import Reason
 from serving.related import going_with, popular_beside, similar_to
-from serving.reranking import RerankSettings, rerank
+from serving.reranking import RerankSettings, Rhythms, purchase_rhythms, rerank
 from serving.retrieval import Candidates, Mask, retrieve
 from serving.users import UserBatch, empty_user
 
@@ -61,36 +61,34 @@ class Recommender:
         self, users: UserBatch, context: Context, language: str = "en"
     ) -> list[list[Recommendation]]:
         """One list per user, best first, with names, prices and reasons."""
-        ranked = self.rank_items(users, context)
+        rhythms = purchase_rhythms(self.bundle, users)
+        ranked = self.rank_items(users, context, rhythms)
         anchors, category = self._anchors(context), self._category_name(context)
-        return [
-            self._described(
-                ranked,
-                row,
-                Explainer(self.bundle, users.rows(slice(row, row + 1))),
-                anchors,
-                category,
-                language,
-            )
-            for row in range(len(users))
-        ]
+        lists = []
+        for row in range(len(users)):
+            explainer = Explainer(self.bundle, users.rows(slice(row, row + 1)), rhythms.of_user(row))
+            lists.append(self._described(ranked, row, explainer, anchors, category, language))
+        return lists
 
-    def rank_items(self, users: UserBatch, context: Context) -> RankedLists:
+    def rank_items(self, users: UserBatch, context: Context, rhythms: Rhythms | None = None) -> RankedLists:
         """The same lists as arrays, without texts; evaluation reads these."""
         bundle = self.bundle
+        rhythms = purchase_rhythms(bundle, users) if rhythms is None else rhythms
         filters = replace(context.filters, exclude_ids=(*context.filters.exclude_ids, *context.cart))
         allowed = filters.mask(bundle)
         if context.surface == "item" and (item := bundle.index_of(context.item_id)) >= 0:
-            return self._related(users, context, [item], context.relation, allowed)
+            return self._related(users, context, [item], context.relation, allowed, rhythms)
         in_cart = bundle.indices_of(context.cart)
         if context.surface == "cart" and (in_cart >= 0).any():
-            return self._related(users, context, in_cart[in_cart >= 0].tolist(), "bought_together", allowed)
+            return self._related(
+                users, context, in_cart[in_cart >= 0].tolist(), "bought_together", allowed, rhythms
+            )
         if context.category and context.surface in ("category", "item"):
             inside = bundle.catalogue.within(context.category)
             inside = inside if allowed is None else inside & allowed
             # A category that the release does not know: what is good anywhere, rather than nothing.
             allowed = inside if inside.any() else allowed
-        return self._personal(users, context, allowed)
+        return self._personal(users, context, allowed, rhythms)
 
     def standing(self, users: UserBatch, items: Integers, allowed: Mask | None) -> Floats:
         """[B, T] each item's place in the ranker's order of `items`: 1 for the first, falling to 0.
@@ -110,7 +108,9 @@ class Recommender:
         places = np.arange(1, candidates.items.shape[1] + 1, dtype=np.float32)
         return np.where(candidates.items >= 0, 1 / places, np.float32(-np.inf))
 
-    def _personal(self, users: UserBatch, context: Context, allowed: Mask | None) -> RankedLists:
+    def _personal(
+        self, users: UserBatch, context: Context, allowed: Mask | None, rhythms: Rhythms
+    ) -> RankedLists:
         """Home and category: the whole chain; what is popular for those of whom no event is known."""
         queries = self._encoder.encode(users) if self._encoder else None
         candidates = retrieve(self.bundle, users, queries, allowed=allowed)
@@ -125,7 +125,7 @@ class Recommender:
             scores[~warm] = np.where(offered >= 0, popularity, np.float32(-np.inf))
             sources[~warm] = self.bundle.spec.sources.index("popularity")
         lists = RankedLists(candidates.items, scores, sources)
-        return self._finished(users, context, lists, context.surface)
+        return self._finished(users, context, lists, context.surface, rhythms)
 
     def _related(
         self,
@@ -134,6 +134,7 @@ class Recommender:
         anchors: list[int],
         relation: Relation,
         allowed: Mask | None,
+        rhythms: Rhythms,
     ) -> RankedLists:
         """Item and cart: what is related, in an order that also knows the shopper; then what is popular."""
         bundle, width = self.bundle, self.bundle.spec.candidates
@@ -154,13 +155,15 @@ class Recommender:
         sources = np.full(items.shape, self.source_names.index(relation), np.int8)
         if "popularity" in bundle.spec.sources:
             sources[:, len(related) :] = bundle.spec.sources.index("popularity")
-        return self._finished(users, context, RankedLists(items, scores, sources), relation)
+        return self._finished(users, context, RankedLists(items, scores, sources), relation, rhythms)
 
-    def _finished(self, users: UserBatch, context: Context, lists: RankedLists, kind: str) -> RankedLists:
+    def _finished(
+        self, users: UserBatch, context: Context, lists: RankedLists, kind: str, rhythms: Rhythms
+    ) -> RankedLists:
         """The lists sorted by score, re-ranked and cut to k."""
         lists = lists.reordered(np.argsort(-lists.scores, axis=1, kind="stable"))
         settings = context.reranking or RERANKING.get(kind, RerankSettings())
-        return lists.reordered(rerank(self.bundle, users, lists.items, settings)[:, : context.k])
+        return lists.reordered(rerank(self.bundle, users, lists.items, settings, rhythms)[:, : context.k])
 
     def _described(
         self,

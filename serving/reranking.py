@@ -54,6 +54,18 @@ class Rhythms:
         places = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
         return np.where((self.keys[places] == wanted) & (items >= 0), places, -1)
 
+    def of_user(self, row: int) -> "Rhythms":
+        """The part of one user, as that of a batch of one."""
+        first, last = np.searchsorted(self.keys, (row * self.n_items, (row + 1) * self.n_items))
+        part = slice(int(first), int(last))
+        return Rhythms(
+            self.keys[part] - row * self.n_items,
+            self.last_age_s[part],
+            self.interval_s[part],
+            self.days[part],
+            self.n_items,
+        )
+
 
 def purchase_rhythms(bundle: Bundle, users: UserBatch) -> Rhythms:
     """Each user's purchases by item; several on one day count as one."""
@@ -66,11 +78,15 @@ def purchase_rhythms(bundle: Bundle, users: UserBatch) -> Rhythms:
     ages = users.history_ages_s[at_user, at_event].astype(np.float64)
     order = np.lexsort((ages, keys))
     keys, ages = keys[order], ages[order]
-    starts = np.flatnonzero(np.r_[True, keys[1:] != keys[:-1]]) if len(keys) else np.zeros(0, np.int64)
-    ends = np.r_[starts[1:], len(keys)] - 1 if len(keys) else starts
+    if not len(keys):
+        return Rhythms(keys, ages, ages, keys, bundle.n_items)
     days = np.floor(ages / DAY_S)
-    new_day = np.r_[True, (days[1:] != days[:-1]) | (keys[1:] != keys[:-1])] if len(keys) else days
-    counts = np.add.reduceat(new_day, starts).astype(np.int64) if len(keys) else starts
+    is_first, is_new_day = np.ones(len(keys), bool), np.ones(len(keys), bool)
+    is_first[1:] = keys[1:] != keys[:-1]
+    is_new_day[1:] = is_first[1:] | (days[1:] != days[:-1])
+    starts = np.flatnonzero(is_first)
+    ends = np.append(starts[1:], len(keys)) - 1
+    counts = np.add.reduceat(is_new_day, starts, dtype=np.int64)
     with np.errstate(invalid="ignore", divide="ignore"):
         interval = np.where(counts > 1, (ages[ends] - ages[starts]) / (counts - 1), np.nan)
     return Rhythms(keys[starts], ages[starts], interval, counts, bundle.n_items)
