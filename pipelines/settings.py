@@ -40,8 +40,9 @@ class Settings(BaseSettings):
     model_name: str = "aisle-recommender"
     """Name of the registered model in MLflow."""
 
-    promotion_policy: Literal["manual", "auto"] = "manual"
-    """Who moves alias `champion`: a person (`manual`), or the gate once a release passes it (`auto`)."""
+    promotion_policy: Literal["manual", "first", "auto"] = "manual"
+    """Who moves alias `champion`: a person (`manual`), the gate as soon as a release passes it (`auto`), or the
+    gate while there is no champion and a person from then on (`first`)."""
 
     training_budget: Literal["full", "short"] = "full"
     """`short` trains with fewer epochs: for continuous integration and first looks, never for a real shop."""
@@ -82,6 +83,15 @@ class Settings(BaseSettings):
     def workdir(self) -> Path:
         """Folder where releases are put together, one folder for each `as_of`."""
         return self.home / "work"
+
+    def as_environment(self) -> dict[str, str]:
+        """The variables by which a process of its own gets these settings; what is unset is left out."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return {
+            f"AISLE_{name.upper()}": value.get_secret_value() if isinstance(value, SecretStr) else str(value)
+            for name, value in values.items()
+            if value is not None
+        }
 
 
 def load_settings() -> Settings:

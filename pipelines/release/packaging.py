@@ -6,12 +6,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from pipelines.release.registry import BUNDLE_PATH
 from pipelines.settings import Settings
 from pipelines.tracking import as_default, connect, resume, translated
 from serving.bundle import Bundle, Spec, read_spec
-
-BUNDLE_PATH = "artifacts/bundle"
-"""Where the bundle lies below a version's files."""
 
 SERVED_MODEL = Path(__file__).with_name("served_model.py")
 """The code that MLflow runs when it loads a version."""

@@ -13,8 +13,6 @@ from pipelines.release.lineage import Move, champion_before, with_move_by_hand
 from pipelines.release.registry import CANDIDATE, CHAMPION, Registry, Version
 from pipelines.settings import Settings
 
-POLICY_NAME = "policy auto"
-
 
 def promote(
     settings: Settings,
@@ -89,8 +87,11 @@ def rollback(
 def auto_promote(settings: Settings, version: int) -> dict[str, Any]:
     """Leave a new version to the policy: `auto` promotes what passed the gate, `manual` waits.
 
+    Policy `first` is `auto` while there is no champion, and `manual` from then on.
+
     Returns:
-        `version`, `promoted`, `alias` (`champion`, `candidate` or None), `reason`.
+        `version`, `promoted`, `alias` (`champion`, `candidate` or None), `reason`, and `promoted_at` (wall
+        clock) where this call promoted it.
     """
     registry = Registry(settings)
     chosen = registry.version(version)
@@ -100,15 +101,18 @@ def auto_promote(settings: Settings, version: int) -> dict[str, Any]:
         return _answer(version, True, CHAMPION, "it is the champion already")
     if not chosen.may_be_promoted:
         return _answer(version, False, alias, _verdict(chosen))
-    if settings.promotion_policy == "manual":
-        waits = "the policy is manual: a person moves alias champion in MLflow, or runs aisle release promote"
+    policy = settings.promotion_policy
+    if policy == "manual" or (policy == "first" and champion is not None):
+        waits = (
+            f"the policy is {policy}: a person moves alias champion in MLflow, or runs aisle release promote"
+        )
         return _answer(version, False, alias, waits)
     if champion is not None and champion.is_newer_than(chosen):
         newer = f"the champion, version {champion.number}, was made from newer data or later"
         return _answer(version, False, alias, newer)
-    reason = f"policy auto: {_verdict(chosen)}"
-    promote(settings, version, reason=reason, by=POLICY_NAME)
-    return _answer(version, True, CHAMPION, reason)
+    reason = f"policy {policy}: {_verdict(chosen)}"
+    moved = promote(settings, version, reason=reason, by=f"policy {policy}")
+    return {**_answer(version, True, CHAMPION, reason), "promoted_at": moved["at"]}
 
 
 def status(settings: Settings, now: datetime | None = None) -> dict[str, Any]:

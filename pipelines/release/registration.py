@@ -31,6 +31,8 @@ class Origin:
     feature_services: tuple[str, ...]
     run_id: str
     """The MLflow run that made it."""
+    learned_until: str
+    """Exclusive end of what its learned parts saw, ISO 8601."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ def register_release(settings: Settings, bundle: Path, origin: Origin, measured:
     A release that the gate refused is registered too, with its reasons, but is nobody's alias.
 
     Returns:
-        `version`, `created`, `alias` (`candidate` or None), `gate`, `reasons`, `digest`.
+        `version`, `created`, `alias` (`candidate` or None), `gate`, `reasons`, `digest`, `content_sha256`.
 
     Raises:
         ReleaseError: The bundle cannot be sealed, or does not verify after it was.
@@ -76,6 +78,7 @@ def register_release(settings: Settings, bundle: Path, origin: Origin, measured:
         "gate": known.gate,
         "reasons": known.reasons,
         "digest": known.tags.get("digest"),
+        CONTENT_TAG: content,
     }
 
 
@@ -102,6 +105,7 @@ def _sealed(settings: Settings, bundle: Path, origin: Origin, measured: Measured
         "gate": {"passed": measured.decision.passed, "reasons": list(measured.decision.reasons)},
         "code_revision": code_revision(),
         "run_id": origin.run_id,
+        "learned_until": origin.learned_until,
     }
     try:
         seal(bundle, facts, key)
@@ -116,6 +120,7 @@ def _tags(
     low_high = measured.ci95.get(HEADLINE)
     return {
         "as_of": origin.as_of,
+        "learned_until": origin.learned_until,
         "gate": PASSED if measured.decision.passed else REFUSED,
         "gate_reasons": "\n".join(measured.decision.reasons),
         "ndcg_at_10": f"{measured.metrics[HEADLINE]:.4f}",

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from pipelines.errors import ReleaseError
@@ -14,6 +15,8 @@ CANDIDATE = "candidate"
 CHAMPION = "champion"
 HISTORY_TAG = "champion_history"
 PASSED, REFUSED = "passed", "refused"
+BUNDLE_PATH = "artifacts/bundle"
+"""Where the bundle lies below a version's files."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class Registry:
 
     def __init__(self, settings: Settings) -> None:
         self.name = settings.model_name
+        self._settings = settings
         self._client: Any = connect(settings)
 
     def versions(self) -> list[Version]:
@@ -110,6 +114,19 @@ class Registry:
         with translated(f"tagging version {number}"):
             for name, value in tags.items():
                 self._client.set_model_version_tag(self.name, str(number), name, value)
+
+    def download_bundle(self, version: Version, folder: Path) -> Path:
+        """Fetch the version's bundle into the folder, and return where it lies."""
+        from mlflow.artifacts import download_artifacts
+
+        folder.mkdir(parents=True, exist_ok=True)
+        with translated(f"downloading version {version.number}"):
+            fetched = download_artifacts(
+                artifact_uri=f"models:/{self.name}/{version.number}/{BUNDLE_PATH}",
+                dst_path=str(folder),
+                tracking_uri=self._settings.mlflow_uri,
+            )
+        return Path(fetched)
 
     def moves(self) -> tuple[Move, ...]:
         """Every recorded move of alias `champion`, oldest first."""

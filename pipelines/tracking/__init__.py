@@ -10,7 +10,7 @@ import os
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 from pipelines.tracking.content import code_revision, flattened
-from pipelines.tracking.runs import Run, begin_run, end_run, fail_run, resume, run
+from pipelines.tracking.runs import Run, begin_run, end_run, fail_run, reopen_run, resume, run
 from pipelines.tracking.server import as_default, connect, translated, unless_absent
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "end_run",
     "fail_run",
     "flattened",
+    "reopen_run",
     "resume",
     "run",
     "translated",

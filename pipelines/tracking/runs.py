@@ -161,6 +161,12 @@ def resume(settings: Settings, run_id: str) -> Run:
     return Run(client, run_id)
 
 
+def reopen_run(settings: Settings, run_id: str) -> None:
+    """Set a run going again that had ended, such as one whose failed step is tried anew."""
+    with translated(f"reopening run {run_id}"):
+        connect(settings).update_run(run_id, status="RUNNING")
+
+
 def end_run(settings: Settings, run_id: str) -> None:
     """End a run that was begun with `begin_run` as finished."""
     with translated(f"ending run {run_id}"):

@@ -1,0 +1,47 @@
+"""What a bundle needs between its evaluation and its seal: fresh counts, and the index that search reads."""
+
+import time
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import ReleaseError
+from pipelines.training.retrain import write_item_state
+from serving import text_index
+from serving.bundle import Bundle, BundleError
+
+
+def assemble(bundle: str, as_of: str) -> dict[str, Any]:
+    """Bring what is counted up to the cutoff, and build the text index.
+
+    Evaluation needed popularity, neighbours and item features as they were before the test window; shoppers
+    get them as of now. Nothing that was learned changes.
+
+    Args:
+        bundle: The directory of the evaluated bundle.
+        as_of: The release's cutoff, ISO 8601.
+
+    Returns:
+        `items` and `seconds`.
+
+    Raises:
+        ReleaseError: A part of the bundle is missing or is not of its form.
+    """
+    started = time.perf_counter()
+    directory = Path(bundle)
+    write_item_state(directory, as_of)
+    try:
+        opened = Bundle.open(directory)
+        missing = [
+            name
+            for name, path in (("query encoder", opened.query_encoder_path), ("ranker", opened.ranker_path))
+            if path is None
+        ]
+        if missing:
+            raise ReleaseError(
+                f"expected a bundle with both graphs, received one without {' and '.join(missing)}; "
+                "run the training steps before the release"
+            )
+        text_index.build(directory, opened.items)
+    except BundleError as error:
+        raise ReleaseError(f"the bundle in {directory} is not complete: {error}") from error
+    return {"items": opened.n_items, "seconds": round(time.perf_counter() - started, 2)}

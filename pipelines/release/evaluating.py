@@ -1,0 +1,130 @@
+"""The evaluation step: reads what training left, measures the release, asks the gate, writes the report.
+
+Runs in a process of its own: `evaluate_release` takes and returns JSON values.
+"""
+
+import tempfile
+import time
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from pipelines.evaluation.report import write_report
+from pipelines.evaluation.scores import Parity
+from pipelines.features.store import historical
+from pipelines.lake import open_lake
+from pipelines.release.champion import learned_before, with_item_state_of
+from pipelines.release.gate import GatePolicy
+from pipelines.release.measuring import CHAMPION, TestRequests, figures, in_indices_of, measure
+from pipelines.release.registry import CHAMPION as CHAMPION_ALIAS
+from pipelines.release.registry import Registry
+from pipelines.release.served import LIST_LENGTH, served_lists
+from pipelines.release.workplace import recorded_parity
+from pipelines.settings import Settings, load_settings
+from pipelines.tracking import code_revision
+from pipelines.training.baselines import baseline_lists
+from pipelines.training.retrain import write_item_state
+from pipelines.training.training_set import TrainingSet
+from serving.bundle import Bundle, BundleError
+from serving.users import user_batch_from_table
+
+EVENT_COLUMNS = ["user_id", "item_id", "event_type", "event_at"]
+
+
+def evaluate_release(
+    bundle: str,
+    *,
+    policy: Mapping[str, Any] | None = None,
+    settings: Settings | None = None,
+) -> dict[str, Any]:
+    """Measure the bundle under construction; leaves `report.json` and `report.html` in it.
+
+    Args:
+        bundle: Its directory, as ranking left it.
+        policy: Fields of `GatePolicy` that differ from its defaults.
+        settings: Where things are; the environment's if left out.
+
+    Returns:
+        `release`, `baselines`, `champion`, `gate`, `users` (see `figures`), `metrics`, `ci95`, `decision`,
+        `learned_until`, `lake_versions`, `champion_compared` (why or why not) and `seconds`.
+    """
+    started = time.perf_counter()
+    settings = settings or load_settings()
+    directory = Path(bundle)
+    training = TrainingSet.open(directory)
+    split = training.split
+    write_item_state(directory, split.test_from)
+    opened = Bundle.open(directory)
+    asked = training.requests("test")
+    requests = TestRequests(split.test, asked.user_ids, asked.users, tuple(training.target_types))
+    events = open_lake(settings).read("events", EVENT_COLUMNS, version=training.lake_versions["events"])
+    events = events.filter(pc.less(events["event_at"], pa.scalar(split.as_of)))
+    champion, compared = _champion_lists(settings, opened, requests)
+    evaluation, decision = measure(
+        opened,
+        requests,
+        events,
+        baseline_lists(directory, split.test_from, asked.user_ids.to_pylist(), k=LIST_LENGTH),
+        champion=champion,
+        parity=[Parity(**part) for part in recorded_parity(directory)],
+        policy=GatePolicy.model_validate(dict(policy or {})),
+    )
+    facts = {
+        "as_of": split.as_of.isoformat(),
+        "test window": f"{split.test_from.isoformat()} to {split.as_of.isoformat()}",
+        "target": ", ".join(training.target_types),
+        "lake versions": ", ".join(f"{name} {number}" for name, number in training.lake_versions.items()),
+        "code revision": code_revision(),
+        CHAMPION: compared,
+    }
+    write_report(evaluation, directory, facts=facts, verdict=decision.model_dump(mode="json"))
+    metrics = {name: value for name, value in evaluation.metrics("release").items() if np.isfinite(value)}
+    return {
+        **figures(evaluation, decision),
+        "metrics": metrics,
+        "ci95": {name: list(pair) for name, pair in evaluation.ci95("release").items() if name in metrics},
+        "decision": decision.model_dump(mode="json"),
+        "learned_until": split.test_from.isoformat(),
+        "lake_versions": dict(training.lake_versions),
+        "champion_compared": compared,
+        "seconds": round(time.perf_counter() - started, 2),
+    }
+
+
+def _champion_lists(
+    settings: Settings, candidate: Bundle, requests: TestRequests
+) -> tuple[NDArray[np.int32] | None, str]:
+    """The champion's lists in the candidate's item indices, and how that came about."""
+    registry = Registry(settings)
+    champion = registry.at(CHAMPION_ALIAS)
+    if champion is None:
+        return None, "there is none yet"
+    name = f"version {champion.number}"
+    at = requests.window.starts_at
+    if not learned_before(champion.tags.get("learned_until"), at):
+        return None, f"{name}, not compared: it may have learned from the test window"
+    with tempfile.TemporaryDirectory(prefix="aisle-champion-") as folder:
+        try:
+            fetched = Bundle.open(registry.download_bundle(champion, Path(folder) / "fetched"))
+            bundle = with_item_state_of(fetched, candidate, Path(folder) / "moved")
+        except BundleError as error:
+            return None, f"{name}, not compared: {error}"
+        users = user_batch_from_table(bundle, _rows(settings, requests.user_ids, at), _seconds(at, requests))
+        return in_indices_of(served_lists(bundle, users), bundle, candidate), name
+
+
+def _rows(settings: Settings, user_ids: pa.StringArray, at: datetime) -> pa.Table:
+    """What Feast knew of the users at that instant."""
+    asked = pd.DataFrame({"user_id": user_ids.to_pylist(), "event_timestamp": pd.Timestamp(at)})
+    return historical(settings, asked, "retrieval_v1")
+
+
+def _seconds(at: datetime, requests: TestRequests) -> NDArray[np.float64]:
+    return np.full(len(requests.user_ids), at.timestamp())
