@@ -21,11 +21,11 @@ class Console:
 
     def info(self, message: str) -> None:
         """Show one line; square brackets in it are text, not markup."""
-        self._rich.print(message, markup=False)
+        self._rich.print(message, markup=False, soft_wrap=True)
 
     def error(self, message: str) -> None:
         """Show one line in red."""
-        self._rich.print(message, style="red", markup=False)
+        self._rich.print(message, style="red", markup=False, soft_wrap=True)
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -43,7 +43,9 @@ class Console:
 
     def done(self, name: str, detail: str, seconds: float) -> None:
         """Show one finished step: what it was, what came of it, how long it took."""
-        self._rich.print(f"✓ {name}  {detail}{'  ' if detail else ''}{seconds:.1f} s", markup=False)
+        self._rich.print(
+            f"✓ {name}  {detail}{'  ' if detail else ''}{seconds:.1f} s", markup=False, soft_wrap=True
+        )
 
     @contextmanager
     def status(self, text: str) -> Iterator[Callable[[str], None]]:
