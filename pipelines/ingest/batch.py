@@ -1,12 +1,15 @@
 """What a source hands over: rows as they were, and the same rows under the names of the contract."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 import polars as pl
+
+READY_JSON = "_json"
+"""The one column of original rows that are JSON objects already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,9 @@ class Batch:
 
     ignored_columns: tuple[str, ...] = ()
     """Columns that the contract has no place for."""
+
+    scale: Mapping[str, float] = field(default_factory=dict)
+    """Columns whose numbers are multiplied, such as prices that come in cents."""
 
     decimal_comma: bool = False
     """Whether a comma in a number is the decimal sign, as it is in files separated by semicolons."""
@@ -80,8 +86,12 @@ class Source(Protocol):
     def read(self) -> Iterator[Batch | Broken]:
         """All rows, in pieces. Raises `IngestError` when the source as a whole cannot be read."""
 
-    def positions(self) -> list[Position]:
-        """How far `read` came, to be remembered once its rows are stored."""
+    def positions(self, newest_event_at: datetime | None) -> list[Position]:
+        """How far `read` came, to be remembered once its rows are stored.
+
+        Args:
+            newest_event_at: Time of the newest of its events that held to the contract; None without any.
+        """
 
     def skipped(self) -> list[str]:
         """What lay in the source and is no shop data, such as a README among tables."""

@@ -99,7 +99,7 @@ def _normalise(values: pl.Series, column: Column, batch: Batch, event_types: Map
         case "text":
             return to_text(values)
         case "number":
-            return to_number(values, decimal_comma=batch.decimal_comma)
+            return _scaled(to_number(values, decimal_comma=batch.decimal_comma), batch.scale.get(column.name))
         case "position":
             return to_position(values)
         case "flag":
@@ -117,6 +117,15 @@ def _normalise(values: pl.Series, column: Column, batch: Batch, event_types: Map
             return _to_category(values)
         case "age":
             return _to_age_band(values)
+
+
+def _scaled(number: Normalised, factor: float | None) -> Normalised:
+    """Numbers in the unit of the contract."""
+    if factor is None:
+        return number
+    scaled = Counter({f"units changed, times {factor:g}": number.values.count()})
+    # A product such as 1999 * 0.01 would keep the binary dust of its factors.
+    return Normalised((number.values * factor).round(9), number.unreadable, number.steps + scaled)
 
 
 def _to_event_type(column: pl.Series, names: Mapping[str, str]) -> Normalised:
@@ -143,8 +152,12 @@ def _to_age_band(column: pl.Series) -> Normalised:
     text = to_text(column).values
     number = to_number(column).values
     possible = (number >= 0) & (number <= OLDEST)
-    band = number.cut(AGES, labels=AGE_BANDS, left_closed=True).cast(pl.String)
-    own = text.set(number.is_not_null(), None)
-    values = band.set(~possible.fill_null(value=False), None).zip_with(own.is_null(), own)
+    band = pl.lit(AGE_BANDS[0])
+    for youngest, label in zip(AGES, AGE_BANDS[1:], strict=True):
+        band = pl.when(pl.col("age") >= youngest).then(pl.lit(label)).otherwise(band)
+    frame = pl.DataFrame({"age": number, "possible": possible, "own": text})
+    values = frame.select(
+        pl.when(pl.col("age").is_null()).then("own").when("possible").then(band).alias("age_band")
+    )["age_band"]
     steps = Counter({"ages turned to bands": int(possible.sum() or 0)})
     return readable_or_null(text, values, steps)

@@ -4,7 +4,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal[
-    "identifier", "text", "number", "position", "flag", "list", "instant", "day", "event_type", "category", "age"
+    "identifier",
+    "text",
+    "number",
+    "position",
+    "flag",
+    "list",
+    "instant",
+    "day",
+    "event_type",
+    "category",
+    "age",
 ]
 
 

@@ -1,4 +1,4 @@
-"""Filling in what a shop's own files do not say: defaults, derived identifiers, and since when a state holds."""
+"""Filling in what a shop's files do not say: defaults, derived identifiers, since when a state holds."""
 
 from collections import Counter
 from datetime import datetime
@@ -43,7 +43,9 @@ def _complete_events(rows: pl.DataFrame, source: str) -> tuple[pl.DataFrame, Cou
 def _complete_items(rows: pl.DataFrame) -> tuple[pl.DataFrame, Counter[str]]:
     """An item without a title is called by its brand and its last category, or by its identifier."""
     last_category = pl.col("category").str.split(" > ").list.last()
-    made_up = pl.concat_str([pl.col("brand"), last_category], separator=" ", ignore_nulls=True).replace("", None)
+    made_up = pl.concat_str([pl.col("brand"), last_category], separator=" ", ignore_nulls=True).replace(
+        "", None
+    )
     steps = Counter({"items.title: made up from brand and category": rows["title"].null_count()})
     filled = rows.with_columns(
         pl.coalesce("title", made_up, "item_id").alias("title"),
@@ -97,4 +99,6 @@ def _newest_states(lake: Lake, table: str, key: str, ids: pl.Series, content: li
         return pl.DataFrame(schema=empty)
     stored = pl.DataFrame(lake.read(table)).join(ids.unique().to_frame(), on=key, how="semi")
     newest = stored.sort("updated_at").unique(subset=key, keep="last")
-    return newest.select(key, pl.col("updated_at").alias("stored_at"), digest(newest, content).alias("stored_content"))
+    return newest.select(
+        key, pl.col("updated_at").alias("stored_at"), digest(newest, content).alias("stored_content")
+    )

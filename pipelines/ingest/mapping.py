@@ -1,5 +1,6 @@
 """What a shop calls its tables and columns, written in a small YAML file."""
 
+import codecs
 from pathlib import Path
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -23,6 +24,13 @@ def _known_zone(name: str) -> str:
     except (KeyError, ValueError, OSError) as error:
         raise ValueError(f"expected a zone such as Europe/Berlin, received {name}") from error
     return name
+
+
+def _known_encoding(name: str) -> str:
+    try:
+        return codecs.lookup(name).name
+    except LookupError as error:
+        raise ValueError(f"expected an encoding such as windows-1252, received {name}") from error
 
 
 class TableMapping(BaseModel):
@@ -54,6 +62,9 @@ class Mapping(BaseModel):
     timezone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
     """Zone of times without an offset."""
 
+    encoding: Annotated[str, AfterValidator(_known_encoding)] = "utf-8"
+    """How the shop's CSV files write their characters."""
+
     look_back_days: float = Field(default=7, ge=0)
     """How far behind the watermark an incremental read starts, so that late rows are seen."""
 
@@ -62,6 +73,10 @@ class Mapping(BaseModel):
 
     tables: dict[Annotated[str, AfterValidator(_known_table)], TableMapping] = {}
     """Our table -> how it is found. Given, only these tables are read."""
+
+    def of(self, table: str) -> TableMapping:
+        """How `table` is found; by the names of its contract where nothing else is said."""
+        return self.tables.get(table, TableMapping())
 
 
 def load_mapping(path: Path) -> Mapping:
@@ -76,5 +91,5 @@ def load_mapping(path: Path) -> Mapping:
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors())
         raise IngestError(
-            f"{path}: expected a mapping with timezone, look_back_days, event_types and tables, received: {faults}"
+            f"{path}: expected a mapping ({', '.join(Mapping.model_fields)}), received: {faults}"
         ) from error

@@ -6,7 +6,7 @@ from datetime import datetime
 import dataframely as dy
 import polars as pl
 
-from pipelines.ingest.batch import Batch, Broken
+from pipelines.ingest.batch import READY_JSON, Batch, Broken
 from pipelines.ingest.contracts import PROBLEM, ROW, reason
 from pipelines.ingest.digests import digest
 from pipelines.lake import SCHEMAS
@@ -23,13 +23,10 @@ def screen(
         return result, None
     details = failure.details()
     rules = [name for name in failure.counts() if name != f"{PROBLEM}|check"]
-    sentences = [
-        pl.when(pl.col(rule) == "invalid").then(pl.lit(reason(rule)))
-        for rule in rules
-        # What could not be read is null now; that it is missing as well need not be said.
-    ]
+    sentences = [pl.when(pl.col(rule) == "invalid").then(pl.lit(reason(rule))) for rule in rules]
     broken = details.select(
         ROW,
+        # What could not be read is null by now; that it is missing as well need not be said.
         reason=pl.coalesce(PROBLEM, pl.concat_str(sentences, separator="; ", ignore_nulls=True))
         if sentences
         else pl.col(PROBLEM),
@@ -47,15 +44,19 @@ def screen(
 
 def not_even_rows(broken: Broken) -> pl.DataFrame:
     """What to quarantine of lines that could not be taken apart."""
-    return pl.DataFrame(
-        {"content": broken.contents}, schema={"content": pl.String}
-    ).select(
-        table=pl.lit(broken.table), source=pl.lit(broken.source), reason=pl.lit(broken.reason), content="content"
+    lines = pl.DataFrame({"line": broken.contents}, schema={"line": pl.String})
+    return lines.select(
+        table=pl.lit(broken.table),
+        source=pl.lit(broken.source),
+        reason=pl.lit(broken.reason),
+        content=as_json(lines),
     )
 
 
 def as_json(rows: pl.DataFrame) -> pl.Series:
     """Each row as one JSON object, with its columns and values as they were received."""
+    if rows.columns == [READY_JSON]:
+        return rows[READY_JSON]
     odd = [
         name
         for name, kind in rows.schema.items()
@@ -69,7 +70,10 @@ def as_json(rows: pl.DataFrame) -> pl.Series:
 
 
 def seal(pieces: Sequence[pl.DataFrame], batch_id: str, now: datetime) -> pl.DataFrame:
-    """The rows of the table `quarantine`. The same content from the same source is the same row when it comes again."""
+    """The rows of the table `quarantine`; the same content from the same source is one row, however often.
+
+    Rows that repeat within one ingest are counted, so that each of them is kept.
+    """
     rows = pl.concat([piece.select(COLUMNS) for piece in pieces])
     identity = ["table", "source", "content"]
     counted = rows.with_columns(pl.int_range(pl.len()).over(identity).alias("occurrence"))

@@ -68,7 +68,9 @@ def ingest(
         run.take_in(each)
     run.store()
     if window.is_open:
-        remember(lake, [position for each in sources for position in each.positions()], now)
+        remember(
+            lake, [position for each in sources for position in each.positions(run.newest_of(each))], now
+        )
     return run.report(sources, time.perf_counter() - started)
 
 
@@ -103,9 +105,12 @@ class _Run:
         self._steps: Counter[str] = Counter()
         self._ignored: dict[str, tuple[str, ...]] = {}
         self._outside = 0
+        self._newest: dict[str, datetime] = {}
+        self._reading = ""
 
     def take_in(self, source: Source) -> None:
         """Read a source to its end and keep what it holds, sorted into good and bad."""
+        self._reading = source.name
         for piece in source.read():
             if isinstance(piece, Broken):
                 self._rows_in[piece.table] += len(piece.contents)
@@ -124,9 +129,19 @@ class _Run:
         if bad is not None:
             self._set_aside(batch.table, bad)
         if not good.is_empty():
+            self._note_newest(batch.table, good)
             completed, steps = complete(batch.table, good, batch.source)
             self._steps += steps
             self._good.setdefault(batch.table, []).append(completed)
+
+    def _note_newest(self, table: str, good: pl.DataFrame) -> None:
+        newest = good["event_at"].max() if table == "events" else None
+        if isinstance(newest, datetime):
+            self._newest[self._reading] = max(newest, self._newest.get(self._reading, newest))
+
+    def newest_of(self, source: Source) -> datetime | None:
+        """Time of the newest event that came from the source and held to the contract."""
+        return self._newest.get(source.name)
 
     def _within_window(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Rows that were asked for, and those whose time is not known; the others were not read."""

@@ -94,14 +94,18 @@ def _from_epoch(column: pl.Series) -> Normalised:
         pl.when(in_range).then(microseconds.cast(pl.Int64, strict=False)).cast(UTC_MICROSECONDS)
     ).to_series()
     found = dict(frame["unit"].value_counts().iter_rows())
-    steps = Counter({f"numbers taken as {name} since 1970": found.get(i, 0) for i, (name, _) in enumerate(units)})
+    steps = Counter(
+        {f"numbers taken as {name} since 1970": found.get(i, 0) for i, (name, _) in enumerate(units)}
+    )
     present = column.set(column.is_nan(), None) if column.dtype.is_float() else column
     return readable_or_null(present, values, steps)
 
 
 def _from_text(text: pl.Series, timezone: str) -> Normalised:
     if text.dtype == pl.Null or text.null_count() == len(text):
-        return readable_or_null(text, text.cast(pl.String).str.to_datetime(strict=False).cast(UTC_MICROSECONDS))
+        return readable_or_null(
+            text, text.cast(pl.String).str.to_datetime(strict=False).cast(UTC_MICROSECONDS)
+        )
     compact = text.str.contains(COMPACT)
     if compact.any():
         text = _spread(text, compact)
@@ -155,7 +159,7 @@ def _from_parts(parts: pl.DataFrame, timezone: str) -> tuple[pl.Series, pl.Serie
         pl.col("offset").is_null().alias("is_local"),
         ((hours > 15) | (minutes > 59)).fill_null(value=False).alias("no_offset"),
     )
-    shifted = (frame["naive"] - pl.Series("by", frame["offset"] * 60_000_000).cast(pl.Duration("us")))
+    shifted = frame["naive"] - pl.Series("by", frame["offset"] * 60_000_000).cast(pl.Duration("us"))
     instants = shifted.dt.replace_time_zone("UTC")
     if timezone != "UTC" and frame["is_local"].any():
         instants = _in_zone(frame["naive"].set(~frame["is_local"], None), timezone).zip_with(

@@ -102,7 +102,9 @@ def to_position(column: pl.Series) -> Normalised:
     number = to_number(column)
     fits = (number.values == number.values.floor()) & (number.values.abs() < 2**31)
     whole = number.values.set(~fits.fill_null(value=True), None).cast(pl.Int32)
-    return Normalised(whole, number.unreadable | (number.values.is_not_null() & whole.is_null()), number.steps)
+    return Normalised(
+        whole, number.unreadable | (number.values.is_not_null() & whole.is_null()), number.steps
+    )
 
 
 def to_flag(column: pl.Series) -> Normalised:
@@ -126,5 +128,7 @@ def to_list(column: pl.Series) -> Normalised:
     else:
         return nothing_readable(column, pl.List(pl.String))
     trimmed = lists.list.eval(pl.element().str.strip_chars())
-    kept = trimmed.list.eval(pl.element().filter(pl.element().str.len_bytes() > 0)).list.unique(maintain_order=True)
+    kept = trimmed.list.eval(pl.element().filter(pl.element().str.len_bytes() > 0)).list.unique(
+        maintain_order=True
+    )
     return readable_or_null(column, kept)

@@ -65,9 +65,7 @@ class Lake:
         """The table as a dataset that Arrow and DuckDB scan without loading it whole."""
         return self._open(table, version).to_pyarrow_dataset()
 
-    def read(
-        self, table: str, columns: Sequence[str] | None = None, version: int | None = None
-    ) -> pa.Table:
+    def read(self, table: str, columns: Sequence[str] | None = None, version: int | None = None) -> pa.Table:
         """The table's rows, or some of its columns, in no order to rely on."""
         return self.dataset(table, version).to_table(columns=None if columns is None else list(columns))
 
@@ -107,8 +105,8 @@ class Lake:
                 return new.height
             time.sleep(min(0.02 * (attempt + 1), 0.5))
         raise LakeError(
-            f"Table {table} under {self._root} was changed by others during each of {COMMIT_ATTEMPTS} attempts "
-            "to append to it, expected to get through. Try again when fewer writers are at work."
+            f"Table {table} under {self._root} was changed by others during each of {COMMIT_ATTEMPTS} "
+            "attempts to append to it, expected to get through. Try again when fewer writers are at work."
         )
 
     def append(self, table: str, rows: pa.Table) -> None:
@@ -155,7 +153,9 @@ class Lake:
             ) from error
         except (DeltaError, OSError) as error:
             wanted = "" if version is None else f" at version {version}"
-            raise LakeError(f"Table {table}{wanted} of the lake {self._root} cannot be read: {error}") from error
+            raise LakeError(
+                f"Table {table}{wanted} of the lake {self._root} cannot be read: {error}"
+            ) from error
 
     def _open_or_create(self, table: str, schema: pa.Schema) -> DeltaTable:
         if not self.exists(table):

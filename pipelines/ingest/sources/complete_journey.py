@@ -56,7 +56,7 @@ class CompleteJourney:
             steps = Counter({"fuel counted in gallons": piece.filter(is_fuel).height})
             yield Batch("events", SOURCE, _purchases(piece, is_fuel), piece, steps)
 
-    def positions(self) -> list[Position]:
+    def positions(self, newest_event_at: datetime | None) -> list[Position]:
         """None: the package never grows."""
         return []
 
@@ -79,9 +79,7 @@ class CompleteJourney:
         yield Batch(
             "campaigns",
             SOURCE,
-            campaigns.select(
-                "campaign_id", "campaign_type", starts_on="start_date", ends_on="end_date"
-            ),
+            campaigns.select("campaign_id", "campaign_type", starts_on="start_date", ends_on="end_date"),
             campaigns,
         )
         targets = self._table("campaigns")
@@ -162,7 +160,10 @@ def _users(households: pl.DataFrame) -> pl.DataFrame:
 def _items(products: pl.DataFrame) -> pl.DataFrame:
     """Products with names a shopper can read; what is still named alike is numbered as varieties."""
     names = products.select(
-        *(readable(products[name]).alias(name) for name in ("department", "product_category", "product_type")),
+        *(
+            readable(products[name]).alias(name)
+            for name in ("department", "product_category", "product_type")
+        ),
         product_id=products["product_id"],
         size=products["package_size"].str.strip_chars().str.to_lowercase(),
         brand=products["brand"],
@@ -179,7 +180,11 @@ def _items(products: pl.DataFrame) -> pl.DataFrame:
     ).with_columns(
         variety=pl.col("scrambled").rank("ordinal").over("title"), varieties=pl.len().over("title")
     )
-    made = pl.when(pl.col("brand") == "Private").then(pl.lit("Our own brand")).otherwise(pl.lit("National brand"))
+    made = (
+        pl.when(pl.col("brand") == "Private")
+        .then(pl.lit("Our own brand"))
+        .otherwise(pl.lit("National brand"))
+    )
     return titled.select(
         item_id="product_id",
         title=pl.when(pl.col("varieties") > 1)
