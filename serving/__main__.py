@@ -33,11 +33,14 @@ class AnnouncingServer(uvicorn.Server):
 
 @click.command()
 @click.option("--host", help="Address to listen on, instead of AISLE_SERVING_HOST.")
-@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on, instead of AISLE_SERVING_PORT.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="Port to listen on, instead of AISLE_SERVING_PORT."
+)
 def main(host: str | None, port: int | None) -> None:
     """Serve recommendations, search and the storefront.
 
-    Settings are read from AISLE_SERVING_… variables. Exit codes: 0 stopped as told, 1 failed, 2 wrong settings.
+    Settings are read from AISLE_SERVING_… variables. Exit codes: 0 stopped as told, 1 failed, 2 wrong
+    settings.
     """
     try:
         chosen = {name: value for name, value in (("host", host), ("port", port)) if value is not None}

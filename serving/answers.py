@@ -49,7 +49,7 @@ class Answers:
             filters=filters_of(request.filters),
         )
         started = time.perf_counter()
-        (items,) = release.recommender.recommend(user, context)
+        (items,) = release.recommender.recommend(user, context, request.language)
         self.metrics.stage_seconds.labels("compute").observe(time.perf_counter() - started)
         return {
             **self._heading(release, degraded),
@@ -72,6 +72,7 @@ class Answers:
                 k=request.k,
                 offset=request.offset,
                 filters=filters_of(request.filters),
+                language=request.language,
             ),
             user,
         )
@@ -166,7 +167,7 @@ class Answers:
         return {"release": served, "degraded": parts}
 
     def _popular(self, request: RecommendationsIn) -> dict[str, Any]:
-        """What shoppers turn to most, by the events received here: the honest list while there is no release."""
+        """What shoppers turn to most by the events received here: honest while there is no release."""
         wishes = request.filters
         needs_catalogue = (
             request.surface == "category"
@@ -238,9 +239,9 @@ def no_release_sentence(releases: Releases) -> str:
             f"Version {releases.refusal.version} is champion and was refused: {releases.refusal.reason} "
             "No release was served before it."
         )
-    if releases.registry_state.error is not None:
-        return f"No release is on this machine, and the registry cannot be asked: {releases.registry_state.error}"
+    if (error := releases.registry_state.error) is not None:
+        return f"No release is on this machine, and the registry cannot be asked: {error}"
     return (
-        "No release has been approved yet. Move alias `champion` in the MLflow UI to a version that passed the "
-        "gate, or run `aisle release promote`; serving follows within seconds."
+        "No release has been approved yet. Move alias `champion` in the MLflow UI to a version that passed "
+        "the gate, or run `aisle release promote`; serving follows within seconds."
     )

@@ -31,7 +31,7 @@ def create_app(settings: ServingSettings) -> FastAPI:
     shop = Shop.open(settings)
 
     @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await shop.start()
         try:
             yield

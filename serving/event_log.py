@@ -1,8 +1,8 @@
 """The durable log of shop events: what is acknowledged is on disk, also after `kill -9`.
 
-One JSON object a line, in segments `segment-<number>-<UTC start>.jsonl` that are only ever appended to. Batches
-that arrive while the disk is busy are written and synced together (group commit), so one sync serves many
-requests. A line that a crash tore is cut off at the next start: nobody was told that it was kept.
+One JSON object a line, in segments `segment-<number>-<UTC start>.jsonl` that are only ever appended to.
+Batches that arrive while the disk is busy are written and synced together (group commit), so one sync serves
+many requests. A line that a crash tore is cut off at the next start: nobody was told that it was kept.
 """
 
 import fcntl
@@ -53,7 +53,7 @@ class EventLog:
     Args:
         folder: Where the segments lie; created when missing.
         segment_bytes: Size past which the next batch opens a new segment.
-        on_commit: Called after every sync with the number of events and the seconds that it took.
+        on_commit: Called after every sync with the seconds that it took.
         on_fault: Called when the disk refused a group of events.
 
     Raises:
@@ -64,8 +64,8 @@ class EventLog:
         self,
         folder: Path,
         segment_bytes: int = SEGMENT_BYTES,
-        on_commit: Callable[[int, float], None] = lambda events, seconds: None,
-        on_fault: Callable[[], None] = lambda: None,
+        on_commit: Callable[[float], None] | None = None,
+        on_fault: Callable[[], None] | None = None,
     ) -> None:
         self._folder = folder
         self._segment_bytes = segment_bytes
@@ -145,7 +145,8 @@ class EventLog:
                 self._give_up(batches, error)
             else:
                 self._fault = None
-                self._on_commit(sum(batch.events for batch in batches), time.perf_counter() - started)
+                if self._on_commit is not None:
+                    self._on_commit(time.perf_counter() - started)
                 for batch in batches:
                     batch.done.set_result(None)
 
@@ -179,7 +180,8 @@ class EventLog:
         """
         self._fault = f"{type(error).__name__}: {error}"
         logger.error("events could not be made durable: %s", self._fault)
-        self._on_fault()
+        if self._on_fault is not None:
+            self._on_fault()
         if self._segment is not None:
             segment, self._segment = self._segment, None
             try:
@@ -190,7 +192,9 @@ class EventLog:
             segment.close()
         for batch in batches:
             batch.done.set_exception(
-                EventLogError(f"The events are not kept, the disk refused them ({error}). Send them again later.")
+                EventLogError(
+                    f"The events are not kept, the disk refused them ({error}). Send them again later."
+                )
             )
 
     def _open_segment(self) -> IO[bytes]:

@@ -169,8 +169,8 @@ def _open(settings: ServingSettings) -> _Store:
     registry = settings.feast_registry or str(settings.home / "feast" / "registry.db")
     try:
         with _without_runtime_type_checks():
-            from feast import FeatureStore, RepoConfig  # noqa: PLC0415 - takes seconds, so not at start
-            from feast.infra.passthrough_provider import PassthroughProvider  # noqa: PLC0415
+            from feast import FeatureStore, RepoConfig
+            from feast.infra.passthrough_provider import PassthroughProvider
 
         store = FeatureStore(
             config=RepoConfig(
@@ -196,9 +196,9 @@ def _open(settings: ServingSettings) -> _Store:
     except Exception as error:
         # Feast's registries and stores each bring their own exceptions.
         raise FeatureLookupError(
-            f"Feast: expected feature service {SERVICE!r} of project {settings.feast_project!r} in the registry "
-            f"{registry}, received {type(error).__name__}: {error}. Run `aisle features apply`, or correct "
-            "AISLE_SERVING_FEAST_REGISTRY; lists are made without users' features meanwhile."
+            f"Feast: expected feature service {SERVICE!r} of project {settings.feast_project!r} in the "
+            f"registry {registry}, received {type(error).__name__}: {error}. Run `aisle features apply`, or "
+            "correct AISLE_SERVING_FEAST_REGISTRY; lists are made without users' features meanwhile."
         ) from error
     return _Store(reader, views, datetime.now(UTC))
 
@@ -213,7 +213,7 @@ def _online_store(settings: ServingSettings) -> dict[str, Any]:
 @contextlib.contextmanager
 def _without_runtime_type_checks() -> Iterator[None]:
     """Let Feast be imported without typeguard rewriting its classes, which takes 5 of its 8 seconds."""
-    import typeguard  # noqa: PLC0415
+    import typeguard
 
     checked = typeguard.typechecked
     typeguard.typechecked = lambda target=None, **_: target if target is not None else (lambda inner: inner)
@@ -224,8 +224,8 @@ def _without_runtime_type_checks() -> Iterator[None]:
 
 
 def _entity_key(user_id: str) -> Any:
-    from feast.protos.feast.types.EntityKey_pb2 import EntityKey  # noqa: PLC0415
-    from feast.protos.feast.types.Value_pb2 import Value  # noqa: PLC0415
+    from feast.protos.feast.types.EntityKey_pb2 import EntityKey
+    from feast.protos.feast.types.Value_pb2 import Value
 
     return EntityKey(join_keys=["user_id"], entity_values=[Value(string_val=user_id)])
 

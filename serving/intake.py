@@ -86,8 +86,8 @@ class EventIntake:
                 self._know(event_id, task)
             writing.add(task)
         for task in writing:
-            # Acknowledged means on disk, also for an event that another request is writing just now. Shielded,
-            # since a caller who hangs up does not undo what is being written.
+            # Acknowledged means on disk, also for an event that another request is writing just now.
+            # Shielded, since a caller who hangs up does not undo what is being written.
             await asyncio.shield(task)
         return verdicts
 

@@ -1,7 +1,8 @@
 """What shoppers did since their features were computed, in memory, so that the next list knows of it."""
 
+import heapq
 import threading
-from collections import Counter, OrderedDict, deque
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -30,7 +31,7 @@ class LiveHistory:
         self._events_per_user = events_per_user
         self._users = users
         self._events: OrderedDict[str, deque[LiveEvent]] = OrderedDict()
-        self._weights: Counter[str] = Counter()
+        self._weights: defaultdict[str, float] = defaultdict(float)
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -45,15 +46,15 @@ class LiveHistory:
                     continue
                 at = int(datetime.fromisoformat(event["event_at"]).timestamp())
                 self._remember(event["user_id"], LiveEvent(item_id, event_type, at))
-                self._weights[item_id] += WEIGHTS.get(event_type, 0.1)  # type: ignore[assignment]
+                self._weights[item_id] += WEIGHTS.get(event_type, 0.1)
             if len(self._weights) > 2 * COUNTED_ITEMS:
-                self._weights = Counter(dict(self._weights.most_common(COUNTED_ITEMS)))
+                self._weights = defaultdict(float, self._most_popular(COUNTED_ITEMS))
 
     def of(self, user_id: str) -> list[LiveEvent]:
-        """The user's newest events, newest first; those of one instant in the order of arrival, latest first."""
+        """The user's newest events, newest first; of one second, the one that arrived last first."""
         with self._lock:
-            events = list(self._events.get(user_id, ()))
-        return sorted(reversed(events), key=lambda event: -event.event_time_s)
+            latest_first = list(self._events.get(user_id, ()))[::-1]
+        return sorted(latest_first, key=lambda event: -event.event_time_s)
 
     def recent_users(self, k: int) -> list[str]:
         """The `k` users who acted last, the latest first."""
@@ -64,7 +65,10 @@ class LiveHistory:
     def popular(self, k: int) -> list[tuple[str, float]]:
         """The `k` items that live events speak for most, with their weights."""
         with self._lock:
-            return self._weights.most_common(k)
+            return self._most_popular(k)
+
+    def _most_popular(self, k: int) -> list[tuple[str, float]]:
+        return heapq.nlargest(k, self._weights.items(), key=lambda entry: entry[1])
 
     def _remember(self, user_id: str, event: LiveEvent) -> None:
         events = self._events.get(user_id)

@@ -30,12 +30,17 @@ class Metrics:
             registry=registry,
         )
         self.degraded = Counter(
-            "aisle_degraded_answers_total", "Answers given without one of their parts.", ["part"], registry=registry
+            "aisle_degraded_answers_total",
+            "Answers given without one of their parts.",
+            ["part"],
+            registry=registry,
         )
         self.overloaded = Counter(
             "aisle_overloaded_total", "Requests refused because too many were waiting.", registry=registry
         )
-        self.events = Counter("aisle_events_total", "Events received, by what became of them.", ["status"], registry=registry)
+        self.events = Counter(
+            "aisle_events_total", "Events received, by what became of them.", ["status"], registry=registry
+        )
         self.event_commits = Histogram(
             "aisle_event_commit_seconds",
             "Seconds that making one group of events durable took.",
@@ -45,16 +50,25 @@ class Metrics:
         self.event_log_faults = Counter(
             "aisle_event_log_faults_total", "Groups of events that the disk refused.", registry=registry
         )
-        self.live_users = Gauge("aisle_live_users", "Users whose newest events are in memory.", registry=registry)
+        self.live_users = Gauge(
+            "aisle_live_users", "Users whose newest events are in memory.", registry=registry
+        )
         self.release = Gauge(
-            "aisle_release_served", "1 for the release that is served now.", ["version", "digest"], registry=registry
+            "aisle_release_served",
+            "1 for the release that is served now.",
+            ["version", "digest"],
+            registry=registry,
         )
         self.release_as_of = Gauge(
-            "aisle_release_as_of_seconds", "Cutoff of the served release's data, unix seconds.", registry=registry
+            "aisle_release_as_of_seconds",
+            "Cutoff of the served release's data, unix seconds.",
+            registry=registry,
         )
         self.swaps = Counter("aisle_release_swaps_total", "Releases taken into service.", registry=registry)
         self.refusals = Counter(
-            "aisle_release_refusals_total", "Champions that were refused, the last good release kept.", registry=registry
+            "aisle_release_refusals_total",
+            "Champions that were refused, the last good release kept.",
+            registry=registry,
         )
         self.champion_refused = Gauge(
             "aisle_release_champion_refused", "1 while the registry's champion is refused.", registry=registry

@@ -63,7 +63,7 @@ class Registry:
             RegistryError: MLflow cannot be reached or refused the request.
         """
         client = self._open()
-        from mlflow.exceptions import MlflowException  # noqa: PLC0415 - takes seconds, so not at start
+        from mlflow.exceptions import MlflowException
 
         try:
             version = client.get_model_version_by_alias(self._model_name, CHAMPION)
@@ -82,8 +82,8 @@ class Registry:
             RegistryError: MLflow cannot be reached, or the version has no bundle.
         """
         client = self._open()
-        import mlflow.artifacts  # noqa: PLC0415
-        from mlflow.exceptions import MlflowException  # noqa: PLC0415
+        import mlflow.artifacts
+        from mlflow.exceptions import MlflowException
 
         try:
             # Not `models:/…`: that address is resolved with a registry of the whole process, not with ours.
@@ -104,12 +104,12 @@ class Registry:
     def _open(self) -> Any:
         with self._opening:
             if self._client is None:
-                # Read by MLflow at each request; its own defaults would hang on a dead server for many minutes.
+                # Read by MLflow at each request; by its defaults a dead server would hang us for minutes.
                 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(max(1, round(self._timeout_s))))
                 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", str(TRIES))
                 os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
                 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
-                from mlflow import MlflowClient  # noqa: PLC0415
+                from mlflow import MlflowClient
 
                 self._client = MlflowClient(self._tracking_uri, self._tracking_uri)
             return self._client

@@ -92,6 +92,8 @@ class ReleaseCache:
         """Remove all but the newest bundles, and downloads that a crash left behind."""
         folders = [path for path in self._folder.iterdir() if path.is_dir() and path != served]
         abandoned = [path for path in folders if path.name.startswith(".incoming-")]
-        kept = sorted((path for path in folders if path not in abandoned), key=lambda path: -path.stat().st_mtime)
+        kept = sorted(
+            (path for path in folders if path not in abandoned), key=lambda path: -path.stat().st_mtime
+        )
         for path in [*abandoned, *kept[KEPT - 1 :]]:
             shutil.rmtree(path, ignore_errors=True)

@@ -3,7 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -65,9 +65,10 @@ class RegistryState:
 class Listeners:
     """Who is told what happens to releases."""
 
-    swapped: Callable[[Release], None] = field(default=lambda release: None)
-    refused: Callable[[Refusal | None], None] = field(default=lambda refusal: None)
-    looked: Callable[[RegistryState], None] = field(default=lambda state: None)
+    swapped: Callable[[Release], None]
+    refused: Callable[[Refusal | None], None]
+    """None once nothing is refused any more."""
+    looked: Callable[[RegistryState], None]
 
 
 class Releases:
@@ -85,12 +86,12 @@ class Releases:
         registry: Registry,
         cache: ReleaseCache,
         public_keys: Sequence[Path],
-        listeners: Listeners | None = None,
+        listeners: Listeners,
     ) -> None:
         self._registry = registry
         self._cache = cache
         self._public_keys = public_keys
-        self._listeners = listeners or Listeners()
+        self._listeners = listeners
         self._refused_state: object = None
         self._stopping = threading.Event()
         self._follower: threading.Thread | None = None
@@ -191,11 +192,13 @@ class Releases:
         registered, received = champion.manifest_sha256, self._cache.sha256_of(folder)
         if registered is not None and registered != received:
             raise ReleaseRefusedError(
-                f"manifest.json: expected the registered SHA-256 {registered}, received {received}: the files "
-                "of this version are not those that were registered. Register the release again."
+                f"manifest.json: expected the registered SHA-256 {registered}, received {received}: the "
+                "files of this version are not those that were registered. Register the release again."
             )
         if not manifest.gate_passed and champion.gate_override is None:
-            reasons = "; ".join(str(reason) for reason in manifest.facts["gate"].get("reasons", ())) or "none given"
+            reasons = (
+                "; ".join(str(reason) for reason in manifest.facts["gate"].get("reasons", ())) or "none given"
+            )
             raise ReleaseRefusedError(
                 f"expected a release that passed the gate, received one that did not ({reasons}). Promote "
                 "another version, or set tag gate_override of this one to the reason why it may be served."

@@ -28,10 +28,11 @@ class ServingSettings(BaseSettings):
     """Port to listen on; 0 lets the system choose a free one."""
 
     api_key: SecretStr | None = None
-    """Key that callers of `/v1` and `/metrics` send as `Authorization: Bearer …`; unset, anybody on this machine may call."""
+    """Key that callers of `/v1` and `/metrics` send as `Authorization: Bearer …`; unset, anybody on this
+    machine may call."""
 
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = ()
-    """Names besides the loopback ones by which browsers and clients may call this process, separated by commas."""
+    """Names besides the loopback ones by which this process may be called, separated by commas."""
 
     home: Path = Path("var")
     """Folder that serving shares with the pipelines on one machine: event log, public key, Feast files."""
@@ -46,7 +47,8 @@ class ServingSettings(BaseSettings):
     """Name of the registered model whose alias `champion` is followed."""
 
     public_keys: Annotated[tuple[Path, ...], NoDecode] = ()
-    """Files with the public keys of which one must have signed a release; unset, `<home>/keys/release.pub`."""
+    """Files with the public keys of which one must have signed a release, separated by commas; unset,
+    `<home>/keys/release.pub`."""
 
     poll_seconds: Annotated[float, Field(gt=0, le=3600)] = 2.0
     """Seconds between two looks at alias `champion`."""
@@ -86,7 +88,8 @@ class ServingSettings(BaseSettings):
     """Seconds that a request waits for the online store before it goes on without a user's features."""
 
     clock_start_at: AwareDatetime | None = None
-    """Instant at which the shop's clock starts with the process; unset, the clock of the machine. For replayed data."""
+    """Instant at which the shop's clock starts with the process, for replayed data; unset, the machine's
+    clock."""
 
     worker_threads: Annotated[int, Field(ge=1, le=64)] = 2
     """Threads that compute lists; about one for each core."""
@@ -174,8 +177,8 @@ def check_exposure(settings: ServingSettings) -> None:
         )
     if settings.api_key is None and not is_loopback(settings.host):
         raise ConfigurationError(
-            f"AISLE_SERVING_HOST: expected a loopback address such as 127.0.0.1, received {settings.host!r}, and "
-            "AISLE_SERVING_API_KEY is not set: anybody who reaches the port could read shoppers' data. "
+            f"AISLE_SERVING_HOST: expected a loopback address such as 127.0.0.1, received {settings.host!r}, "
+            "and AISLE_SERVING_API_KEY is not set: anybody who reaches the port could read shoppers' data. "
             "Set AISLE_SERVING_API_KEY, or listen on 127.0.0.1."
         )
 

@@ -55,7 +55,7 @@ class Shop:
         live = LiveHistory(settings.live_events_per_user, settings.live_users)
         event_log = EventLog(
             settings.event_folder,
-            on_commit=lambda events, seconds: metrics.event_commits.observe(seconds),
+            on_commit=metrics.event_commits.observe,
             on_fault=metrics.event_log_faults.inc,
         )
         releases = Releases(

@@ -27,7 +27,7 @@ class Shoppers:
     """The shoppers named in a file, followed by those who acted last.
 
     Args:
-        path: JSON list of `{"user_id", "name"?, "note"?}`; it may be missing, and is read again when it changes.
+        path: JSON list of `{"user_id", "name"?, "note"?}`; may be missing, is read again when it changes.
         live: Who acted last.
     """
 

@@ -31,6 +31,11 @@ Identifier = Annotated[str, StringConstraints(min_length=1, max_length=128, patt
 Name = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
 """Name of a category or a brand, as the catalogue writes it."""
 
+Language = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}$"),
+    Field(description="Language tag of the reasons and messages; English where there is no translation."),
+]
 Money = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
 Instant = Annotated[AwareDatetime, Strict(strict=False)]
 
@@ -44,8 +49,12 @@ class Contract(BaseModel):
 class FiltersIn(Contract):
     """Which items may appear."""
 
-    category: Annotated[Name | None, Field(description="Category path or its beginning, levels joined by ' > '.")] = None
-    brands: Annotated[list[Name], Field(max_length=100, description="Only these brands; empty means all.")] = []
+    category: Annotated[
+        Name | None, Field(description="Category path or its beginning, levels joined by ' > '.")
+    ] = None
+    brands: Annotated[
+        list[Name], Field(max_length=100, description="Only these brands; empty means all.")
+    ] = []
     min_price: Annotated[Money | None, Field(description="Lowest price, inclusive.")] = None
     max_price: Annotated[Money | None, Field(description="Highest price, inclusive.")] = None
     in_stock_only: Annotated[bool, Field(description="Leave out what cannot be bought now.")] = True
@@ -67,27 +76,39 @@ class RecommendationsIn(Contract):
                 {"user_id": "900", "surface": "home", "k": 5},
                 {"user_id": "900", "surface": "item", "item_id": "1029743", "relation": "similar", "k": 8},
                 {"surface": "cart", "cart": ["1029743", "995242"], "k": 4},
-                {"user_id": "900", "surface": "category", "category": "Grocery", "filters": {"max_price": 5.0}},
+                {
+                    "user_id": "900",
+                    "surface": "category",
+                    "category": "Grocery",
+                    "filters": {"max_price": 5.0},
+                },
             ]
         }
     )
 
-    user_id: Annotated[Identifier | None, Field(description="The shopper; left out for an unknown one.")] = None
+    user_id: Annotated[Identifier | None, Field(description="The shopper; left out for an unknown one.")] = (
+        None
+    )
     surface: Annotated[
         Literal["home", "item", "cart", "category"], Field(description="Where the list will be shown.")
     ] = "home"
     k: Annotated[int, Field(ge=1, le=LARGEST_LIST, description="Length of the list.")] = 10
-    item_id: Annotated[Identifier | None, Field(description="The product shown; surface `item` needs it.")] = None
+    item_id: Annotated[
+        Identifier | None, Field(description="The product shown; surface `item` needs it.")
+    ] = None
     relation: Annotated[
-        Literal["similar", "bought_together"], Field(description="Which shelf of a product page is asked for.")
+        Literal["similar", "bought_together"],
+        Field(description="Which shelf of a product page is asked for."),
     ] = "similar"
     cart: Annotated[
-        list[Identifier], Field(max_length=200, description="Items in the cart; surface `cart` needs at least one.")
+        list[Identifier],
+        Field(max_length=200, description="Items in the cart; surface `cart` needs at least one."),
     ] = []
     category: Annotated[
         Name | None, Field(description="Category path or its beginning; surface `category` needs it.")
     ] = None
     filters: FiltersIn = FiltersIn()
+    language: Language = "en"
 
     @model_validator(mode="after")
     def _surface_has_its_field(self) -> "RecommendationsIn":
@@ -113,12 +134,17 @@ class SearchIn(Contract):
     )
 
     search_query: Annotated[
-        str, StringConstraints(max_length=256), Field(description="The shopper's words; may be empty, to browse.")
+        str,
+        StringConstraints(max_length=256),
+        Field(description="The shopper's words; may be empty, to browse."),
     ] = ""
-    user_id: Annotated[Identifier | None, Field(description="The shopper for whom results are ranked.")] = None
+    user_id: Annotated[Identifier | None, Field(description="The shopper for whom results are ranked.")] = (
+        None
+    )
     k: Annotated[int, Field(ge=1, le=LARGEST_LIST, description="Results on one page.")] = 20
     offset: Annotated[int, Field(ge=0, le=10_000, description="Results to skip.")] = 0
     filters: FiltersIn = FiltersIn()
+    language: Language = "en"
 
 
 class EventIn(Contract):
@@ -126,10 +152,13 @@ class EventIn(Contract):
 
     event_id: Annotated[
         Identifier | None,
-        Field(description="Given by the caller, so that a repeat is stored once; left out, one is generated."),
+        Field(
+            description="Given by the caller, so that a repeat is stored once; left out, one is generated."
+        ),
     ] = None
     event_type: Annotated[
-        Identifier, Field(description="impression, search, view, cart, purchase or rating, or one of the shop's own.")
+        Identifier,
+        Field(description="impression, search, view, cart, purchase or rating, or one of the shop's own."),
     ]
     user_id: Identifier
     item_id: Annotated[Identifier | None, Field(description="Needed by every type but `search`.")] = None
@@ -137,7 +166,9 @@ class EventIn(Contract):
         Instant | None, Field(description="When it happened, with its offset from UTC; left out, now.")
     ] = None
     session_id: Identifier | None = None
-    search_query: Annotated[str | None, StringConstraints(max_length=256), Field(description="Words searched.")] = None
+    search_query: Annotated[
+        str | None, StringConstraints(max_length=256), Field(description="Words searched.")
+    ] = None
     quantity: Annotated[float | None, Field(gt=0, le=1e6, allow_inf_nan=False)] = None
     price: Annotated[Money | None, Field(description="Price paid for one unit.")] = None
     rating: Annotated[float | None, Field(ge=-1e6, le=1e6, allow_inf_nan=False)] = None

@@ -28,8 +28,8 @@ def routes(shop: Shop) -> APIRouter:
         """Keep a batch of events; what is answered `accepted` is on disk, also after a crash.
 
         Each event is judged on its own. One whose `event_id` is known already is a `duplicate` and is not
-        kept twice, so a batch can be sent again whenever its answer was lost. The shopper's next list knows of
-        the accepted ones.
+        kept twice, so a batch can be sent again whenever its answer was lost. The shopper's next list knows
+        of the accepted ones.
         """
         verdicts = await shop.intake.take(body.events)
         counts = Counter(verdict.status for verdict in verdicts)

@@ -1,4 +1,4 @@
-"""What every request passes first: its id, who may call, how much it may send; and what every answer carries."""
+"""What every request passes first (id, caller, size), and the headers that every answer carries."""
 
 import hmac
 import logging
@@ -97,7 +97,11 @@ class Guard:
                 f"Expected one of the hosts {', '.join(sorted(self._hosts))}, received {host[:80]!r}. "
                 "Add it to AISLE_SERVING_ALLOWED_HOSTS if it is right.",
             )  # fmt: skip
-        if self._key is not None and request.scope["path"].startswith(PROTECTED) and not self._has_key(headers):
+        if (
+            self._key is not None
+            and request.scope["path"].startswith(PROTECTED)
+            and not self._has_key(headers)
+        ):
             return problem(
                 request, 401, "no-key", "An API key is needed",
                 "Send the key of AISLE_SERVING_API_KEY as `Authorization: Bearer …`.",
@@ -105,7 +109,9 @@ class Guard:
             )  # fmt: skip
         length = headers.get("content-length", "0")
         if length.isdecimal() and int(length[:20]) > self._max_body_bytes:
-            return problem(request, 413, "too-large", "The body is too large", self._too_large(f"{length[:20]} bytes"))
+            return problem(
+                request, 413, "too-large", "The body is too large", self._too_large(f"{length[:20]} bytes")
+            )
         kind = headers.get("content-type", "").partition(";")[0].strip().lower()
         if request.method == "POST" and kind != "application/json":
             return problem(

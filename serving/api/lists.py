@@ -12,7 +12,9 @@ from serving.shop import Shop
 
 def routes(shop: Shop) -> APIRouter:
     """The routes that answer lists."""
-    router = APIRouter(prefix="/v1", tags=["lists"], responses={503: {"model": Problem}, 422: {"model": Problem}})
+    router = APIRouter(
+        prefix="/v1", tags=["lists"], responses={503: {"model": Problem}, 422: {"model": Problem}}
+    )
 
     @router.post(
         "/recommendations",

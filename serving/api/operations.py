@@ -21,7 +21,7 @@ def routes(shop: Shop) -> APIRouter:
         response_model=None,
     )
     async def release(request: Request) -> JsonAnswer:
-        """Answer what is served since when, what the registry says, and why its champion is refused if it is."""
+        """Answer what is served since when, what the registry says, and why a champion is refused."""
         releases = shop.releases
         current, refusal, state = releases.current, releases.refusal, releases.registry_state
         return JsonAnswer(
@@ -34,7 +34,9 @@ def routes(shop: Shop) -> APIRouter:
             }
         )
 
-    @router.get("/healthz", summary="Is the process alive", responses={200: {"model": HealthOut}}, response_model=None)
+    @router.get(
+        "/healthz", summary="Is the process alive", responses={200: {"model": HealthOut}}, response_model=None
+    )
     async def healthz() -> JsonAnswer:
         """Answer as long as the process can answer at all."""
         return JsonAnswer({"status": "alive", "reasons": []})

@@ -128,11 +128,17 @@ async def _serving_error(request: Request, error: Exception) -> Response:
     if isinstance(error, UnknownItemError):
         return problem(request, 404, "unknown-item", "Unknown item", detail)
     if isinstance(error, OverloadedError):
-        return problem(request, 503, "overloaded", "Too many requests at once", detail, headers={"Retry-After": "1"})
+        return problem(
+            request, 503, "overloaded", "Too many requests at once", detail, headers={"Retry-After": "1"}
+        )
     if isinstance(error, NoReleaseError):
-        return problem(request, 503, "no-release", "No release is served", detail, headers={"Retry-After": "5"})
+        return problem(
+            request, 503, "no-release", "No release is served", detail, headers={"Retry-After": "5"}
+        )
     if isinstance(error, EventLogError):
-        return problem(request, 503, "events-not-kept", "The events are not kept", detail, headers={"Retry-After": "5"})
+        return problem(
+            request, 503, "events-not-kept", "The events are not kept", detail, headers={"Retry-After": "5"}
+        )
     logger.error("a request failed", exc_info=error)
     return problem(request, 500, "internal", "The request failed", INTERNAL)
 

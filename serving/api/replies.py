@@ -34,7 +34,9 @@ class ServedRelease(BaseModel):
 class Answer(BaseModel):
     """What every answer carries."""
 
-    request_id: str = Field(description="Send it back with events, so that they can be joined with this answer.")
+    request_id: str = Field(
+        description="Send it back with events, so that they can be joined with this answer."
+    )
     release: ServedRelease | None = Field(description="The release that answered; null while there is none.")
     degraded: list[str] = Field(
         description="Parts that this answer had to do without: no_release, champion_refused, registry, "
@@ -94,7 +96,9 @@ class SearchOut(Answer):
     search_query: str
     total: int
     match: Literal["exact", "fuzzy", "browse", "nothing"]
-    message: str | None = Field(description="What the shopper should know, such as that a word was corrected.")
+    message: str | None = Field(
+        description="What the shopper should know, such as that a word was corrected."
+    )
     did_you_mean: str | None
     facets: Facets
     items: list[Item]

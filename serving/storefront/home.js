@@ -42,7 +42,7 @@ export async function home(main, { signal }) {
           h("p", {}, h("b", {}, shownName(who)), who.note ? ` · ${who.note}` : ""))),
       section(personal ? "For you" : "What everybody likes",
         badges.size ? `Your list follows what you do: ${badges.size} ${badges.size === 1 ? "product" : "products"} moved up`
-          : personal ? "From what you buy and look at, the newest first in mind" : "We do not know you yet; look around and this page becomes yours",
+          : personal ? "Chosen from what you buy and look at, up to this minute" : "We do not know you yet; look around and this page becomes yours",
         grid(list, badges)),
       shelves);
   };

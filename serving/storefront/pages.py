@@ -5,7 +5,7 @@ import html
 from importlib.resources import files
 from string import Template
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from starlette.responses import Response
 
 from serving.settings import ServingSettings
@@ -40,16 +40,13 @@ def routes(settings: ServingSettings) -> APIRouter:
     async def icon() -> Response:
         return Response(assets["icon.svg"], media_type=KINDS["svg"])
 
-    @router.get("/storefront/{build}/{name}")
-    async def asset(build: str, name: str, request: Request) -> Response:
+    @router.get("/storefront/{asked_build}/{name}")
+    async def asset(asked_build: str, name: str) -> Response:
         content = assets.get(name)
         if content is None:
             return Response(status_code=404)
         # The address names the content, so a browser may keep it for good.
-        return Response(
-            content,
-            media_type=KINDS[name.rpartition(".")[2]],
-            headers={"cache-control": "public, max-age=31536000, immutable"},
-        )
+        kept = "public, max-age=31536000, immutable" if asked_build == build else "no-store"
+        return Response(content, media_type=KINDS[name.rpartition(".")[2]], headers={"cache-control": kept})
 
     return router

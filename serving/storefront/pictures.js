@@ -73,6 +73,7 @@ export const PICTURES = {
   car: ["slate", [p("M14 54l8-20c2-4 4-6 8-6h36c4 0 6 2 8 6l8 20v18H14z", "m"), p("M26 50l6-14h32l6 14z", "l"), c(30, 70, 9, "d"), c(66, 70, 9, "d"), c(30, 70, 4, "w"), c(66, 70, 4, "w")]],
   smoke: ["slate", [r(14, 56, 52, 12, 3, "w"), r(14, 56, 18, 12, 3, "y"), r(66, 56, 8, 12, 2, "o"), p("M74 48c-6-8 8-10 2-20M66 46c-4-6 4-10 0-16", "h2")]],
   sandwich: ["wheat", [p("M14 44c0-16 16-24 34-24s34 8 34 24z", "m"), p("M12 46c6 8 12-2 18 6s12-2 18 6 12-6 18 0 12-4 18-6v-4H12z", "g"), r(14, 56, 68, 9, 3, "o"), p("M14 66h68v6a10 10 0 0 1-10 10H24a10 10 0 0 1-10-10z", "m"), c(36, 32, 1.8, "w"), c(48, 28, 1.8, "w"), c(60, 33, 1.8, "w")]],
+  basket: ["leaf", [p("M30 44c0-16 6-26 18-26s18 10 18 26", "s"), c(40, 38, 9, "o"), c(56, 36, 9, "y"), p("M16 44h64l-7 34a6 6 0 0 1-6 5H29a6 6 0 0 1-6-5z", "m"), p("M34 54l2 20M48 54v20M62 54l-2 20", "h")]],
   box: ["slate", [p("M48 14 80 30v36L48 84 16 66V30z", "l"), p("M48 46 80 30v36L48 84z", "m"), p("M48 46 16 30l32-16 32 16z", "w"), p("M32 22 64 38v12", "s")]],
 };
 
@@ -108,5 +109,5 @@ export const WORDS = [
   ["card", "card|gift|party|balloon|coupon"], ["lamp", "lamp|light|candle|bulb"], ["battery", "batter|electr|film|photo|video"],
   ["pot", "kitchen|cook|housewares|glassware|pan\\b|cutlery"], ["shirt", "apparel|hosiery|cloth|sock|shirt|shoe"],
   ["toy", "toy|game|sport|travel|leisure|seasonal|halloween|christmas|easter|valentine"],
-  ["car", "auto|motor|fuel|gasoline|propane"], ["box", "."],
+  ["car", "auto|motor|fuel|gasoline|propane"], ["basket", "grocer|food|market|nutrition"], ["box", "."],
 ].map(([name, pattern]) => [name, new RegExp(pattern, "i")]);

@@ -73,7 +73,10 @@ function suggestions(words, answer) {
     h("a", { role: "option", id: `suggestion-${n}`, href, tabindex: "-1", "aria-selected": "false" }, ...content);
   const facets = (answer.facets.category || []).slice(0, 3);
   const rows = [];
-  if (answer.did_you_mean) rows.push(option("mean", address({ q: answer.did_you_mean }), h("span", { class: "hint" }, "Did you mean"), h("b", {}, answer.did_you_mean)));
+  if (answer.did_you_mean) {
+    words = answer.did_you_mean;
+    rows.push(option("mean", address({ q: words }), h("span", { class: "hint" }, "Did you mean"), h("span", {}, h("b", {}, words))));
+  }
   facets.forEach((facet, n) => rows.push(option(`in-${n}`, address({ q: words, category: facet.value }),
     h("span", {}, h("b", {}, words), " in ", facet.value.split(" > ").at(-1)), h("span", { class: "hint" }, facet.count))));
   answer.items.forEach((item, n) => rows.push(option(`item-${n}`, `#/item/${encodeURIComponent(item.item_id)}`,
@@ -105,7 +108,6 @@ export async function results(main, { wishes, signal }) {
         h("header", { class: "hello" }, h("h1", {}, words ? `“${words}”` : "All products"),
           h("p", { role: "status" }, `${answer.total.toLocaleString("en-US")} ${answer.total === 1 ? "product" : "products"}, ranked for you`)),
         answer.message ? h("p", { class: "message" }, answer.message) : null,
-        answer.did_you_mean ? h("p", { class: "message" }, "Did you mean ", h("a", { href: address({ q: answer.did_you_mean }) }, answer.did_you_mean), "?") : null,
         active(wishes),
         answer.items.length ? place : notice("Nothing found", "Try fewer or other words, or walk through the departments above.")));
   });

@@ -48,11 +48,17 @@ def write_release(directory: Path, key: Ed25519PrivateKey, **facts: Any) -> Path
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     write_array(directory, "item_vectors", vectors)
     numbers = np.arange(size)
-    codes = np.stack([numbers + 1, numbers // 20 + 1, numbers // 5 + 1, numbers % 10 + 1, numbers % 7 + 1], axis=1)
+    codes = np.stack(
+        [numbers + 1, numbers // 20 + 1, numbers // 5 + 1, numbers % 10 + 1, numbers % 7 + 1], axis=1
+    )
     write_array(directory, "item_codes", codes)
     write_array(directory, "item_features", items["price"].to_numpy()[:, None])
     events = tiny_shop.events()
-    bought = [row["item_id"] for row in events.select(["item_id", "event_type"]).to_pylist() if row["event_type"] == "purchase"]
+    bought = [
+        row["item_id"]
+        for row in events.select(["item_id", "event_type"]).to_pylist()
+        if row["event_type"] == "purchase"
+    ]
     counts = np.bincount([int(item_id[1:]) for item_id in bought], minlength=size)
     write_array(directory, "popularity", counts.astype(np.float32))
     # Item 2i is often bought with item 2i + 1, and like those of its own fives.
