@@ -1,6 +1,7 @@
 """The door to Feast: what the online store knows of a user, and how far it can be trusted."""
 
 import contextlib
+import importlib
 import logging
 import threading
 from collections.abc import Iterator, Mapping
@@ -170,7 +171,6 @@ def _open(settings: ServingSettings) -> _Store:
     try:
         with _without_runtime_type_checks():
             from feast import FeatureStore, RepoConfig
-            from feast.infra.passthrough_provider import PassthroughProvider
 
         store = FeatureStore(
             config=RepoConfig(
@@ -191,7 +191,7 @@ def _open(settings: ServingSettings) -> _Store:
             )
             for projection in service.feature_view_projections
         )
-        provider: PassthroughProvider = store._get_provider()
+        provider: Any = store._get_provider()
         reader = _OnlineReader(store.config, provider.online_store)
     except Exception as error:
         # Feast's registries and stores each bring their own exceptions.
@@ -213,8 +213,7 @@ def _online_store(settings: ServingSettings) -> dict[str, Any]:
 @contextlib.contextmanager
 def _without_runtime_type_checks() -> Iterator[None]:
     """Let Feast be imported without typeguard rewriting its classes, which takes 5 of its 8 seconds."""
-    import typeguard
-
+    typeguard: Any = importlib.import_module("typeguard")
     checked = typeguard.typechecked
     typeguard.typechecked = lambda target=None, **_: target if target is not None else (lambda inner: inner)
     try:

@@ -22,7 +22,7 @@ class Workers:
     """
 
     def __init__(
-        self, threads: int, max_waiting: int, on_wait: Callable[[float], None] = lambda seconds: None
+        self, threads: int, max_waiting: int, on_wait: Callable[[float], None] | None = None
     ) -> None:
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="lists")
         self._places = threads + max_waiting
@@ -47,7 +47,8 @@ class Workers:
 
         def in_turn() -> T:
             try:
-                self._on_wait(time.perf_counter() - arrived)
+                if self._on_wait is not None:
+                    self._on_wait(time.perf_counter() - arrived)
                 return work()
             finally:
                 with self._lock:

@@ -1,7 +1,7 @@
 """What the storefront needs besides lists: an item, the categories, the shoppers."""
 
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 
@@ -9,7 +9,7 @@ from serving.api.problems import Problem, request_id_of
 from serving.api.replies import CategoriesOut, ItemOut, JsonAnswer, ShoppersOut
 from serving.shop import Shop
 
-NO_RELEASE = {503: {"model": Problem, "description": "No release is served"}}
+NO_RELEASE: dict[int | str, dict[str, Any]] = {503: {"model": Problem, "description": "No release is served"}}
 
 
 def routes(shop: Shop) -> APIRouter:

@@ -1,6 +1,6 @@
 """A sealed release of the tiny shop, made without training: enough for every list and every search.
 
-Its own sources work as in any release; there are no graphs, so the two towers and the ranker are named missing.
+Its own sources work as in any release; there are no graphs, so query encoder and ranker are named missing.
 """
 
 from collections.abc import Mapping
