@@ -100,12 +100,16 @@ def _check_signature(manifest: Manifest, signature: str, public_keys: Iterable[E
             f"by {manifest.key_id!r}."
         )
     try:
-        key.verify(base64.b64decode(signature, validate=True), manifest.signed_bytes())
+        raw = base64.b64decode(signature, validate=True)
+        key.verify(raw, manifest.signed_bytes())
     except (InvalidSignature, binascii.Error, ValueError) as error:
         raise BundleError(
             f"{MANIFEST}: expected the signature of key {manifest.key_id} over its content, received one "
             "that does not hold: the manifest was altered, or signed by another key."
         ) from error
+    if base64.b64encode(raw).decode("ascii") != signature:
+        # The last letter has bits that decoding ignores: one release, one manifest.
+        raise BundleError(f"{MANIFEST}: expected a signature in canonical base64, received another spelling.")
 
 
 def _paths(directory: Path) -> Iterator[str]:
