@@ -15,7 +15,9 @@ user_category_activity = FeatureView(
     schema=[
         key("user_category_id", String),
         feature("actions_30d", Int64, "Actions in the category in the last 30 whole days.", unit="events"),
-        feature("purchases_30d", Int64, "Lines bought in the category in the last 30 whole days.", unit="events"),
+        feature(
+            "purchases_30d", Int64, "Lines bought in the category in the last 30 whole days.", unit="events"
+        ),
         feature("purchases_total", Int64, "Lines bought in the category over all time.", unit="events"),
         feature("spend_30d", Float64, "Money spent in the last 30 whole days.", unit="shop currency"),
         feature(

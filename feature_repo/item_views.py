@@ -17,7 +17,11 @@ item_activity = FeatureView(
         feature("impressions_30d", Int64, "Times shown in a list in the last 30 whole days.", unit="events"),
         *(
             feature(f"{name}_{days}d", Int64, f"{what} in the last {days} whole days.", unit="events")
-            for name, what in (("views", "Views"), ("carts", "Times put in a cart"), ("purchases", "Lines sold"))
+            for name, what in (
+                ("views", "Views"),
+                ("carts", "Times put in a cart"),
+                ("purchases", "Lines sold"),
+            )
             for days in WINDOWS
         ),
         feature("purchases_total", Int64, "Lines sold over all time.", unit="events"),
@@ -66,7 +70,9 @@ item_activity = FeatureView(
             unit="share",
             null=NO_PURCHASE,
         ),
-        feature("mean_rating", Float64, "Mean rating over all time.", unit="rating points", null="never rated"),
+        feature(
+            "mean_rating", Float64, "Mean rating over all time.", unit="rating points", null="never rated"
+        ),
         feature("ratings_total", Int64, "Ratings over all time.", unit="events"),
         feature(
             "trend_7_30",
@@ -111,13 +117,19 @@ item_profile = FeatureView(
     schema=[
         key("item_id", String),
         feature("title", String, "Name shown to shoppers.", unit="text"),
-        feature("category", String, "Path in the catalogue, levels joined by ` > `.", unit="path", null="unknown"),
+        feature(
+            "category", String, "Path in the catalogue, levels joined by ` > `.", unit="path", null="unknown"
+        ),
         *(
-            feature(f"category_{level}", String, f"Level {level} of the path.", unit="name", null="no such level")
+            feature(
+                f"category_{level}", String, f"Level {level} of the path.", unit="name", null="no such level"
+            )
             for level in (1, 2, 3)
         ),
         feature("brand", String, "Brand.", unit="name", null="unknown"),
-        feature("price", Float64, "Price in the catalogue.", unit="shop currency", null="not in the catalogue"),
+        feature(
+            "price", Float64, "Price in the catalogue.", unit="shop currency", null="not in the catalogue"
+        ),
         feature("available", Bool, "Whether the item can be bought.", unit="yes or no"),
         feature("attributes", Array(String), "Other facts, as `name:value`.", unit="text", null="none given"),
     ],

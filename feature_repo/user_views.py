@@ -27,13 +27,19 @@ user_activity = FeatureView(
         key("user_id", String),
         *(
             feature(f"{name}_{days}d", Int64, f"{what} in the last {days} whole days.", unit="events")
-            for name, what in (("views", "Items viewed"), ("carts", "Carts filled"), ("purchases", "Lines bought"))
+            for name, what in (
+                ("views", "Items viewed"),
+                ("carts", "Carts filled"),
+                ("purchases", "Lines bought"),
+            )
             for days in WINDOWS
         ),
         feature("searches_30d", Int64, "Searches in the last 30 whole days.", unit="events"),
         feature("sessions_30d", Int64, "Sessions that began in the last 30 whole days.", unit="sessions"),
         feature("active_days_30d", Int64, "Days with any action among the last 30.", unit="days"),
-        feature("distinct_items_30d", Int64, "Different items bought in the last 30 whole days.", unit="items"),
+        feature(
+            "distinct_items_30d", Int64, "Different items bought in the last 30 whole days.", unit="items"
+        ),
         feature("spend_7d", Float64, "Money spent in the last 7 whole days.", unit="shop currency"),
         feature("spend_30d", Float64, "Money spent in the last 30 whole days.", unit="shop currency"),
         feature(
@@ -115,8 +121,12 @@ user_history = FeatureView(
     schema=[
         key("user_id", String),
         feature("item_ids", Array(String), "Items of the last events, newest first.", unit="ids"),
-        feature("event_types", Array(String), "What the user did with each of these items.", unit="event types"),
-        feature("event_times", Array(Int64), "When, for each of these events.", unit="seconds since 1970 UTC"),
+        feature(
+            "event_types", Array(String), "What the user did with each of these items.", unit="event types"
+        ),
+        feature(
+            "event_times", Array(Int64), "When, for each of these events.", unit="seconds since 1970 UTC"
+        ),
     ],
     source=user_history_source,
     online=True,
@@ -132,7 +142,9 @@ user_profile = FeatureView(
     schema=[
         key("user_id", String),
         *(
-            feature(name, String, f"{what}, as told to the shop.", unit="name", null="not told, or no consent")
+            feature(
+                name, String, f"{what}, as told to the shop.", unit="name", null="not told, or no consent"
+            )
             for name, what in (
                 ("gender", "Gender"),
                 ("age_band", "Age band"),

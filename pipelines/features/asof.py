@@ -67,7 +67,12 @@ def asof_join(view: JoinedView, entities: str = "entities", *, created_before: b
 
 
 def newest_rows(
-    relation: str, keys: Sequence[str], columns: Sequence[str], known_at: str, created_at: str | None, where: str
+    relation: str,
+    keys: Sequence[str],
+    columns: Sequence[str],
+    known_at: str,
+    created_at: str | None,
+    where: str,
 ) -> str:
     """Return SQL for the newest row of every key among those for which `where` holds."""
     order = ", ".join(f"{quoted(name)} DESC NULLS LAST" for name in (known_at, created_at) if name)

@@ -114,7 +114,7 @@ def build_features(
             for name, compute in feature_tables(config).items():
                 schema = lake_schema_of(views[name])
                 table = compute(shop).select(*schema.names).cast(schema)
-                counted = _Counted(ours.rows(table))
+                counted = _Counted(ours.rows(table, schema.to_pyarrow()))
                 lake.replace(lake_table_of(views[name]), counted.reader)
                 rows[name] = counted.rows
                 if on_table is not None:

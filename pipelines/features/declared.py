@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import Any
 
 import ibis.expr.schema as sch
-from feast import FeatureService, FeatureView
+from feast import FeatureService, FeatureView, Project
 from feast.data_source import DataSource
 from feast.entity import Entity
 from feast.repo_contents import RepoContents
@@ -12,7 +12,7 @@ from feast.types import Array, Bool, Float64, Int64, String
 
 from pipelines.errors import FeatureError
 
-MODULES = ("entities", "sources", "user_views", "item_views", "interaction_views", "services")
+MODULES = ("project", "entities", "sources", "user_views", "item_views", "interaction_views", "services")
 """Modules of `feature_repo` with declarations."""
 
 TYPES = {Int64: "int64", Float64: "float64", String: "string", Bool: "boolean"}
@@ -30,7 +30,7 @@ def declarations() -> RepoContents:
         return sorted((one for one in found.values() if isinstance(one, kind)), key=lambda one: str(one.name))
 
     return RepoContents(
-        projects=[],
+        projects=all_of(Project),
         data_sources=all_of(DataSource),
         feature_views=all_of(FeatureView),
         on_demand_feature_views=[],
@@ -66,4 +66,6 @@ def _lake_type(dtype: object) -> str:
     for known, name in TYPES.items():
         if dtype == known:
             return name
-    raise FeatureError(f"expected a type among Int64, Float64, String, Bool and arrays of them, received {dtype}")
+    raise FeatureError(
+        f"expected a type among Int64, Float64, String, Bool and arrays of them, received {dtype}"
+    )

@@ -2,7 +2,7 @@
 
 import itertools
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -16,6 +16,9 @@ from pipelines.lake import Lake
 MEMORY_LIMIT = "2GB"
 """What DuckDB may hold in memory before it spills to disk; Python and Arrow come on top."""
 
+
+Keep = Callable[[ir.Table], ir.Table]
+"""Computes a table once, for expressions that read it several times."""
 
 BATCH_ROWS = 100_000
 """Rows that are written at a time."""
@@ -45,9 +48,13 @@ class Engine:
         """Compute a table once, for expressions that read it several times."""
         return self.backend.create_table(f"kept_{next(self.names)}", table, temp=True)
 
-    def rows(self, table: ir.Table) -> pa.RecordBatchReader:
-        """Run an expression and stream its rows, in no order."""
-        return self.backend.con.sql(self.backend.compile(table)).to_arrow_reader(BATCH_ROWS)
+    def rows(self, table: ir.Table, schema: pa.Schema) -> pa.RecordBatchReader:
+        """Run an expression and stream its rows, in no order and in exactly these types.
+
+        Ibis takes a sum of int64 for an int64; DuckDB makes it a 128-bit number, and Arrow a decimal.
+        """
+        found = self.backend.con.sql(self.backend.compile(table)).to_arrow_reader(BATCH_ROWS)
+        return pa.RecordBatchReader.from_batches(schema, (batch.cast(schema) for batch in found))
 
 
 @contextmanager

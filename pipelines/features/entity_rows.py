@@ -43,7 +43,9 @@ def entity_rows(frame: pd.DataFrame, timestamp: str, keys: Sequence[str]) -> Ent
     """
     missing = sorted(set(keys) - set(frame.columns))
     if missing:
-        raise FeatureError(f"expected entity columns {sorted(set(keys))}, received {list(frame.columns)}: add {missing}")
+        raise FeatureError(
+            f"expected entity columns {sorted(set(keys))}, received {list(frame.columns)}: add {missing}"
+        )
     at = _instants(frame[timestamp])
     rest = frame.drop(columns=[timestamp])
     shown = pa.Table.from_pandas(rest, preserve_index=False).replace_schema_metadata(None)

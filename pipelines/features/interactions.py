@@ -35,11 +35,15 @@ def user_category(shop: Shop, config: FeatureConfig) -> ir.Table:
         "user_category_id",
         [
             *changes_of_windows(
-                days, "user_category_id", {"actions": (30,), "purchases": (30,), "spend": (30,)}, ("purchases",)
+                days,
+                "user_category_id",
+                {"actions": (30,), "purchases": (30,), "spend": (30,)},
+                ("purchases",),
             ),
             marks,
         ],
         span=shop.span,
+        keep=shop.keep,
         last=("last_day",),
     )
     return t.select(
@@ -81,7 +85,9 @@ def item_pairs(shop: Shop, config: FeatureConfig) -> ir.Table:
     bought = shop.events.filter(
         shop.events.event_type == "purchase", shop.events.item_id.notnull(), shop.events.event_at >= since
     )
-    lines = bought.mutate(basket=bought.user_id.concat("|", bought.visit)).select("basket", "item_id").distinct()
+    lines = (
+        bought.mutate(basket=bought.user_id.concat("|", bought.visit)).select("basket", "item_id").distinct()
+    )
     sizes = lines.group_by("basket").aggregate(n_items=lines.count())
     sizes = sizes.filter(sizes.n_items.between(2, config.pair_basket_items)).select("basket")
     items = lines.group_by("item_id").aggregate(n_baskets=lines.count())
@@ -129,7 +135,11 @@ def _with_category(shop: Shop, config: FeatureConfig) -> ir.Table:
 
 def _strongest(actions: ir.Table, name: str, span: Span, config: FeatureConfig) -> ir.Table:
     """`user_id week top_<name> top_<name>_share`, by actions of the weeks before each week."""
-    weekly = actions.filter(actions[name].notnull()).group_by(["user_id", name, "week"]).aggregate(n=ibis._.count())
+    weekly = (
+        actions.filter(actions[name].notnull())
+        .group_by(["user_id", name, "week"])
+        .aggregate(n=ibis._.count())
+    )
     ahead = ibis.range(1, config.affinity_weeks + 1).unnest().name("ahead").as_table()
     spread = weekly.cross_join(ahead)
     spread = spread.select("user_id", name, "n", week=spread.week + spread.ahead)

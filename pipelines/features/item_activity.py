@@ -1,6 +1,5 @@
 """Item activity: popularity, conversion, price and repeat purchases."""
 
-import ibis
 import ibis.expr.types as ir
 
 from pipelines.features.days import start_of_day
@@ -37,6 +36,7 @@ def item_activity(shop: Shop) -> ir.Table:
             _marks(events),
         ],
         span=shop.span,
+        keep=shop.keep,
         last=("last_day", "last_at_s"),
         first=("first_day",),
     )
@@ -54,7 +54,8 @@ def item_activity(shop: Shop) -> ir.Table:
         repeat_rate=ratio(t.repeat_buyers_total, t.buyers_total),
         mean_price_30d=ratio(t.unit_price_30d, t.priced_30d) / MICRO,
         mean_price=ratio(t.unit_price_total, t.priced_total) / MICRO,
-        price_change_7_30=ratio(ratio(t.unit_price_7d, t.priced_7d), ratio(t.unit_price_30d, t.priced_30d)) - 1,
+        price_change_7_30=ratio(ratio(t.unit_price_7d, t.priced_7d), ratio(t.unit_price_30d, t.priced_30d))
+        - 1,
         discount_share_30d=ratio(t.discounted_30d, t.revenue_30d + t.discounted_30d),
         mean_rating=ratio(t.rating_sum_total, t.ratings_total) / MICRO,
         ratings_total=t.ratings_total,

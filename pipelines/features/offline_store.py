@@ -275,7 +275,9 @@ def _typed_entities(connection: duckdb.DuckDBPyConnection, view: JoinedView) -> 
     kinds = dict(
         connection.execute(f"SELECT column_name, column_type FROM (DESCRIBE FROM {view.relation})").fetchall()
     )
-    keys = ", ".join(f"TRY_CAST({quoted(ours)} AS {kinds[theirs]}) AS {quoted(ours)}" for ours, theirs in view.keys)
+    keys = ", ".join(
+        f"TRY_CAST({quoted(ours)} AS {kinds[theirs]}) AS {quoted(ours)}" for ours, theirs in view.keys
+    )
     return (
         f"CREATE OR REPLACE TEMP VIEW entities AS SELECT {ROW}, {AT}{', ' if keys else ''}{keys} "
         "FROM entities_given"

@@ -4,7 +4,14 @@ import ibis.expr.types as ir
 
 from pipelines.features.shop import Shop
 
-USER_ATTRIBUTES = ("income", "home_ownership", "marital_status", "household_size", "household_comp", "kids_count")
+USER_ATTRIBUTES = (
+    "income",
+    "home_ownership",
+    "marital_status",
+    "household_size",
+    "household_comp",
+    "kids_count",
+)
 """Attributes of the form `name:value` in the users' table that become features."""
 
 CATEGORY_SEPARATOR = " > "

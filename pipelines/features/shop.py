@@ -1,6 +1,5 @@
 """The shop as features see it: events before `as_of`, with day numbers and exact amounts."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,6 +7,7 @@ import ibis
 import ibis.expr.types as ir
 
 from pipelines.features.days import Span, day_number, day_of, instant_literal, unix_seconds
+from pipelines.features.engine import Keep
 
 MICRO = 1_000_000
 """Amounts are added up in millionths, as integers: a sum does not depend on the order of its rows."""
@@ -19,8 +19,6 @@ EVENT_COLUMNS = (
 ITEM_COLUMNS = ("item_id", "title", "category", "brand", "price", "attributes", "available", "updated_at")
 USER_COLUMNS = ("user_id", "gender", "age_band", "location", "consent", "attributes", "updated_at")
 """What features read of the lake's tables."""
-
-Keep = Callable[[ir.Table], ir.Table]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from string import Template
@@ -13,14 +13,17 @@ from urllib.parse import urlsplit
 import pandas as pd
 import pyarrow as pa
 import yaml
-from feast import FeatureStore, RepoConfig
+from feast import FeatureService, FeatureStore, FeatureView, RepoConfig
 from feast.errors import FeastObjectNotFoundException
+from feast.protos.feast.serving.ServingService_pb2 import FieldStatus
 from feast.repo_operations import extract_objects_for_apply_delete
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pipelines.errors import FeatureError
 from pipelines.features.build import last_build
 from pipelines.features.declared import declarations, declared_views
+from pipelines.features.offline_store import AsofOfflineStore
+from pipelines.features.online_writer import prepare_sqlite, write_online
 from pipelines.lake import open_lake
 from pipelines.settings import Settings
 
@@ -42,11 +45,14 @@ class MaterializeReport(BaseModel):
     end: datetime
     """End of the window, inclusive."""
 
-    views: dict[str, float]
-    """Seconds that each feature view took."""
+    views: dict[str, int]
+    """Entities that were written of each feature view."""
+
+    rows: int
+    """Entities of all views."""
 
     seconds: float
-    """Seconds of all."""
+    """How long it took."""
 
 
 def feast_environment(settings: Settings) -> dict[str, str]:
@@ -87,14 +93,21 @@ def apply(settings: Settings) -> dict[str, int]:
     """Bring Feast's registry to what `feature_repo` declares; return how many objects were added and removed."""
     settings.home.joinpath("feast").mkdir(parents=True, exist_ok=True)
     store = open_store(settings)
+    if store.config.online_store.type == "sqlite":
+        prepare_sqlite(Path(store.config.online_store.path))
     with _feast_talks_to_people():
-        wanted, unwanted, _, _ = extract_objects_for_apply_delete(store.project, store.registry, declarations())
+        wanted, unwanted, _, _ = extract_objects_for_apply_delete(
+            store.project, store.registry, declarations()
+        )
         store.apply(wanted, objects_to_delete=unwanted, partial=False)
     return {"applied": len(wanted), "removed": len(unwanted)}
 
 
 def materialize(
-    settings: Settings, start: datetime | None = None, end: datetime | None = None
+    settings: Settings,
+    start: datetime | None = None,
+    end: datetime | None = None,
+    on_view: Callable[[str, int], None] | None = None,
 ) -> MaterializeReport:
     """Write the newest values known in a window to the online store; doing it again changes nothing.
 
@@ -104,30 +117,57 @@ def materialize(
             and entities without news are written as well.
         end: End of the window, inclusive; by default, and at the latest, the instant of the last build: a window
             that ends in the future would hide what arrives until then.
+        on_view: Told the name and entities of each view when it is done.
     """
     built_at: datetime = last_build(open_lake(settings))["as_of"]
     start = EVER if start is None else start.astimezone(UTC)
     end = built_at if end is None else min(end.astimezone(UTC), built_at)
     if start > end:
         raise FeatureError(f"expected a window that begins before it ends, received {start} to {end}")
+    began = time.perf_counter()
     store = open_store(settings)
-    seconds: dict[str, float] = {}
-    for name, view in declared_views().items():
-        if view.online:
-            began = time.perf_counter()
-            with _feast_talks_to_people():
-                store.materialize(start, end, feature_views=[name])
-            seconds[name] = round(time.perf_counter() - began, 3)
-    return MaterializeReport(start=start, end=end, views=seconds, seconds=round(sum(seconds.values()), 3))
+    written: dict[str, int] = {}
+    for view in _applied_views(store):
+        rows = newest_known(store, view, start, end)
+        write_online(store, view, rows, whole=start == EVER)
+        store.registry.apply_materialization(view, store.project, start, end)
+        written[view.name] = rows.num_rows
+        if on_view is not None:
+            on_view(view.name, rows.num_rows)
+    return MaterializeReport(
+        start=start,
+        end=end,
+        views=written,
+        rows=sum(written.values()),
+        seconds=round(time.perf_counter() - began, 3),
+    )
 
 
-def historical(settings: Settings, entity_frame: pd.DataFrame, service: str) -> pa.Table:
+def newest_known(store: FeatureStore, view: FeatureView, start: datetime, end: datetime) -> pa.Table:
+    """Return the newest row of every entity of a view among those known in a window, both ends included."""
+    source = view.batch_source
+    return AsofOfflineStore.pull_latest_from_table_or_query(
+        store.config,
+        source,
+        [column.name for column in view.entity_columns],
+        [feature.name for feature in view.features],
+        source.timestamp_field,
+        source.created_timestamp_column or None,
+        start,
+        end,
+    ).to_arrow()
+
+
+def historical(
+    settings: Settings, entity_frame: pd.DataFrame, service: str, without: Collection[str] = ()
+) -> pa.Table:
     """Return the features of a service as known at the instant of each row: rows out = rows in, in order.
 
     Args:
         settings: Where the stores are.
         entity_frame: The service's keys (`user_id`, `item_id`) and `event_timestamp`; other columns are kept.
         service: Name of a feature service, such as `retrieval_v1`.
+        without: Names of the service's feature views to leave out, such as a wide one that is not needed.
 
     Returns:
         The columns of the frame, then the features by their bare names.
@@ -152,13 +192,19 @@ def historical(settings: Settings, entity_frame: pd.DataFrame, service: str) -> 
         raise FeatureError(
             f"expected an applied feature service, received {service!r}: run `aisle features apply`"
         ) from error
-    answer = store.get_historical_features(entity_df=entity_frame, features=wanted).to_arrow()
+    features: FeatureService | list[str] = wanted
+    if without:
+        views = [view for view in wanted.feature_view_projections if view.name not in without]
+        features = [f"{view.name}:{one.name}" for view in views for one in view.features]
+    answer = store.get_historical_features(entity_df=entity_frame, features=features).to_arrow()
     if answer.num_rows != len(entity_frame):
         raise FeatureError(f"expected {len(entity_frame)} rows of {service}, received {answer.num_rows}")
     return answer
 
 
-def get_online(settings: Settings, *, user_id: str | None = None, item_id: str | None = None) -> dict[str, Any]:
+def get_online(
+    settings: Settings, *, user_id: str | None = None, item_id: str | None = None
+) -> dict[str, Any]:
     """Return what the online store serves for one user or one item.
 
     Returns:
@@ -178,24 +224,31 @@ def get_online(settings: Settings, *, user_id: str | None = None, item_id: str |
     except FeastObjectNotFoundException as error:
         raise FeatureError(f"{error}: run `aisle features apply` and `aisle features materialize`") from error
     values = {name: one[0] for name, one in response.to_dict().items()}
-    stamps = dict(zip(response.proto.metadata.feature_names.val, response.proto.results, strict=True))
-    known_at = {
-        view.name: _stamp(stamps[f"{view.name}__{view.features[0].name}"].event_timestamps[0]) for view in views
-    }
+    results = dict(zip(response.proto.metadata.feature_names.val, response.proto.results, strict=True))
+    known_at = {view.name: _known_at(results[f"{view.name}__{view.features[0].name}"]) for view in views}
     return {
         "entity": key,
-        "found": any(known_at.values()),
+        "found": any(at is not None for at in known_at.values()),
         "features": {
-            view.name: {one.name: values[f"{view.name}__{one.name}"] for one in view.features} for view in views
+            view.name: {one.name: values[f"{view.name}__{one.name}"] for one in view.features}
+            for view in views
         },
         "known_at": known_at,
     }
 
 
-def _stamp(timestamp: Any) -> str | None:
-    if not timestamp.seconds:
+def _applied_views(store: FeatureStore) -> list[FeatureView]:
+    """The views that are served online, as the registry knows them."""
+    views = [view for view in store.list_feature_views() if view.online]
+    if not views:
+        raise FeatureError("expected applied feature views, received none: run `aisle features apply`")
+    return sorted(views, key=lambda view: str(view.name))
+
+
+def _known_at(result: Any) -> str | None:
+    if result.statuses[0] != FieldStatus.PRESENT:
         return None
-    return datetime.fromtimestamp(timestamp.seconds, UTC).isoformat()
+    return datetime.fromtimestamp(result.event_timestamps[0].seconds, UTC).isoformat()
 
 
 def _redis_connection(url: str) -> str:

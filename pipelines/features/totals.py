@@ -13,6 +13,7 @@ import ibis
 import ibis.expr.types as ir
 
 from pipelines.features.days import Span
+from pipelines.features.engine import Keep
 
 
 def changes_of_windows(
@@ -63,6 +64,7 @@ def running_totals(
     key: str,
     changes: Sequence[ir.Table],
     span: Span,
+    keep: Keep,
     last: Sequence[str] = (),
     first: Sequence[str] = (),
 ) -> ir.Table:
@@ -72,10 +74,13 @@ def running_totals(
         key: Column that names the entity.
         changes: Tables of `key`, `day` and integer changes; a missing column does not change.
         span: Days that get rows; what changed before them is summed into a row of the first day.
+        keep: Computes a table once.
         last: Columns of which the greatest so far is kept instead of the sum.
         first: Columns of which the smallest so far is kept instead of the sum.
     """
-    names = list(dict.fromkeys(name for table in changes for name in table.columns if name not in (key, "day")))
+    names = list(
+        dict.fromkeys(name for table in changes for name in table.columns if name not in (key, "day"))
+    )
     picked = {*last, *first}
 
     def aligned(table: ir.Table) -> ir.Table:
@@ -99,7 +104,9 @@ def running_totals(
             return column.min()
         return column.sum().cast("int64")
 
-    by_day = every.group_by([key, "day"]).aggregate(**{name: combined(every[name], name) for name in names})
+    by_day = keep(
+        every.group_by([key, "day"]).aggregate(**{name: combined(every[name], name) for name in names})
+    )
     so_far = ibis.cumulative_window(group_by=key, order_by="day")
     return by_day.select(key, "day", **{name: combined(by_day[name], name).over(so_far) for name in names})
 

@@ -33,12 +33,15 @@ def user_activity(shop: Shop) -> ir.Table:
                 },
                 totals=("unit_price", "priced", "purchase_days"),
             ),
-            *changes_of_windows(shop.keep(_visits(actions)), "user_id", {"sessions": (30,), "baskets": (30,)}),
+            *changes_of_windows(
+                shop.keep(_visits(actions)), "user_id", {"sessions": (30,), "baskets": (30,)}
+            ),
             *changes_of_windows(_repeats(shop), "user_id", {"bought": (30,), "bought_again": (30,)}),
             *changes_of_distinct(shop.purchases, "user_id", "distinct_items_30d", 30),
             _marks(actions),
         ],
         span=shop.span,
+        keep=shop.keep,
         last=("last_day", "last_purchase_day", "last_at_s"),
         first=("first_day", "first_purchase_day"),
     )

@@ -40,8 +40,12 @@ def _days(events: ir.Table, from_day: int) -> ir.Table:
     """`user_id day n_known`: the days from `from_day` and the newest before; events known when the day ends."""
     days = events.group_by(["user_id", "day"]).aggregate(n_known=events.count())
     days = days.mutate(
-        n_known=days.n_known.sum().over(ibis.cumulative_window(group_by="user_id", order_by="day")).cast("int64"),
+        n_known=days.n_known.sum()
+        .over(ibis.cumulative_window(group_by="user_id", order_by="day"))
+        .cast("int64"),
         next_day=days.day.lead().over(ibis.window(group_by="user_id", order_by="day")),
     )
     # The row of day D holds from D+1 until the next row begins.
-    return days.filter(days.next_day.isnull() | (days.next_day + 1 > from_day)).select("user_id", "day", "n_known")
+    return days.filter(days.next_day.isnull() | (days.next_day + 1 > from_day)).select(
+        "user_id", "day", "n_known"
+    )

@@ -1,0 +1,114 @@
+"""`aisle features …`: build, apply, materialize and look up features."""
+
+import contextlib
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from pipelines.console import Console, finish
+from pipelines.errors import WrongUsageError
+from pipelines.settings import load_settings
+
+
+class Instant(click.ParamType):
+    """An ISO 8601 date or time; without a zone it is UTC."""
+
+    name = "instant"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """Read the instant, or say what was expected."""
+        if isinstance(value, datetime):
+            return value
+        with contextlib.suppress(ValueError):
+            instant = datetime.fromisoformat(value)
+            return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+        self.fail(f"expected an instant such as 2024-05-01 or 2024-05-01T12:00:00Z, received {value!r}", param, ctx)
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+@click.group()
+def features() -> None:
+    """Build features, keep them in Feast, and look them up."""
+
+
+@features.command()
+@click.option("--as-of", type=Instant(), help="Leave out events at or after this instant; by default none.")
+@click.option("--span-days", type=click.IntRange(min=1), help="Days for which every state is kept.")
+@as_json
+def build(as_of: datetime | None, span_days: int | None, as_json: bool) -> None:
+    """Compute the feature tables from the lake."""
+    from pipelines.features.build import build_features
+    from pipelines.features.config import FeatureConfig
+    from pipelines.lake import open_lake
+
+    console = Console(quiet=as_json)
+    config = FeatureConfig() if span_days is None else FeatureConfig(span_days=span_days)
+    with console.step("Build features"):
+        report = build_features(
+            open_lake(load_settings()), as_of, config, lambda name, rows: console.info(f"  {name}: {rows:,} rows")
+        )
+    finish(report.model_dump(mode="json"), as_json=as_json)
+
+
+@features.command()
+@as_json
+def apply(as_json: bool) -> None:
+    """Bring Feast's registry to what `feature_repo` declares."""
+    from pipelines.features import store
+
+    with Console(quiet=as_json).step("Apply the feature repository"):
+        result = store.apply(load_settings())
+    finish(result, as_json=as_json)
+
+
+@features.command()
+@click.option("--start", type=Instant(), help="Start of the window; by default the beginning of time.")
+@click.option("--end", type=Instant(), help="End of the window; by default the instant of the last build.")
+@as_json
+def materialize(start: datetime | None, end: datetime | None, as_json: bool) -> None:
+    """Write the newest values known in a window to the online store."""
+    from pipelines.features import store
+
+    console = Console(quiet=as_json)
+    with console.step("Materialize"):
+        report = store.materialize(
+            load_settings(), start, end, lambda name, rows: console.info(f"  {name}: {rows:,} entities")
+        )
+    finish(report.model_dump(mode="json"), as_json=as_json)
+
+
+@features.command()
+@click.option("--user", "user_id", help="Id of a user.")
+@click.option("--item", "item_id", help="Id of an item.")
+@as_json
+def get(user_id: str | None, item_id: str | None, as_json: bool) -> None:
+    """Look up what the online store serves for one user or one item."""
+    if (user_id is None) == (item_id is None):
+        raise WrongUsageError("expected --user ID or --item ID, one of them")
+    from pipelines.features import store
+
+    found = store.get_online(load_settings(), user_id=user_id, item_id=item_id)
+    if as_json:
+        finish(found, as_json=True)
+        return
+    values = {
+        f"{view}:{name}": value for view, features in found["features"].items() for name, value in features.items()
+    }
+    finish(found["entity"] | {"found": found["found"]} | values, as_json=False)
+
+
+@features.command()
+@as_json
+def env(as_json: bool) -> None:
+    """Show the variables that Feast's own commands need, as `export` lines."""
+    from pipelines.features import store
+
+    variables = store.feast_environment(load_settings())
+    if as_json:
+        finish(variables, as_json=True)
+        return
+    for name, value in variables.items():
+        click.echo(f"export {name}='{value}'")
