@@ -26,7 +26,7 @@ RANKED = 200
 PERSONAL_WEIGHT = 0.3
 """What the person's ranking counts where the best text match counts 1."""
 POPULARITY_WEIGHT = 0.15
-"""What popularity counts, most of all for a person of whom nothing is known."""
+"""What popularity counts for a person of whom nothing is known; the ranker knows it for the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class SearchEngine:
         index = self._index
         words = index.words(text) if index else []
         if index is None or not words:
-            return self._browse(request, user, text)
+            return self._browse(request, user, text if index is None else "")
         reading = self._understand(index, text, words, request)
         if reading.match == "nothing":
             return self._instead(request, user, reading)
@@ -171,9 +171,10 @@ class SearchEngine:
     ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
         """The hits' items and scores, the first of them in an order that knows the person."""
         first = hits.items[:RANKED]
-        text = hits.scores / max(float(hits.scores.max(initial=0)), 1e-9)
-        scores = text + POPULARITY_WEIGHT * self._popularity[hits.items]
-        if len(first) and bool(user.has_history[0]):
+        scores = hits.scores / max(float(hits.scores.max(initial=0)), 1e-9)
+        if not user.has_history[0]:
+            scores += POPULARITY_WEIGHT * self._popularity[hits.items]
+        elif len(first):
             scores[:RANKED] += PERSONAL_WEIGHT * self._recommender.standing(user, first[None, :], None)[0]
         order = np.argsort(-scores[:RANKED], kind="stable")
         order = np.concatenate([order, np.arange(len(order), len(hits.items))])

@@ -162,7 +162,15 @@ def test_a_pipe_is_refused_and_not_read(sealed: Path):
 
 @pytest.mark.parametrize(
     "path",
-    ["../outside.npy", "/etc/passwd", "text_index/../../x.idx", "a\\b.npy", "x\0.npy", "./spec.json", "model.pkl"],
+    [
+        "../outside.npy",
+        "/etc/passwd",
+        "text_index/../../x.idx",
+        "a\\b.npy",
+        "x\0.npy",
+        "./spec.json",
+        "model.pkl",
+    ],
 )
 def test_a_path_that_leads_elsewhere_is_refused_even_when_signed(sealed: Path, path: str):
     """The key's owner could be tricked into signing it: the reader does not rely on the writer."""
