@@ -9,13 +9,14 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from pipelines.evaluation.evaluation import Evaluation
 from pipelines.evaluation.probabilities import OutcomeScores
 
 RELEASE_COLOUR = "#0f766e"
 CHAMPION_COLOUR = "#d97706"
-OTHER_COLOURS = ("#475569", "#94a3b8", "#7c8fb0", "#b8a99a", "#9b8bb4", "#c3cad5")
+OTHER_COLOURS = ("#7c8fb0", "#b8a99a", "#9b8bb4", "#94a3b8", "#c9b458", "#c3cad5")
 INK, MUTED, RULE = "#1e293b", "#64748b", "#e2e8f0"
 
 _STYLE = {
@@ -46,7 +47,9 @@ def colours(models: Sequence[str], release: str, champion: str = "champion") -> 
 
 
 def spoken(name: str) -> str:
-    """A name as a reader likes it: `personal_frequency` → `Personal frequency`."""
+    """A name as a reader likes it: `personal_frequency` → `Personal frequency`, `ndcg@10` → `NDCG@10`."""
+    if name.partition("@")[0] in ("ndcg", "mrr", "map", "f1"):
+        return name.upper()
     words = name.replace("_", " ")
     return words[:1].upper() + words[1:]
 
@@ -64,10 +67,15 @@ def metric_bars(evaluation: Evaluation, metrics: Sequence[str], palette: Mapping
                     continue
                 panel.barh(row, found.mean, color=palette[model], height=0.66)
                 panel.plot([found.low, found.high], [row, row], color=INK, linewidth=1.1)
-                panel.text(found.high, row, f"  {found.mean:.3f}", va="center", fontsize=8.5)
-            panel.set_title(
-                spoken(metric.replace("ndcg", "NDCG").replace("mrr", "MRR").replace("map", "MAP"))
-            )
+                panel.annotate(
+                    f"{found.mean:.3f}",
+                    (found.high, row),
+                    xytext=(6, 0),
+                    textcoords="offset points",
+                    va="center",
+                    fontsize=8.5,
+                )
+            panel.set_title(spoken(metric))
             panel.set_yticks(range(len(models)), [spoken(m) for m in reversed(models)], color=INK)
             panel.tick_params(labelleft=panel is panels[0])
             panel.set_xticks([])
@@ -98,7 +106,7 @@ def slice_dots(evaluation: Evaluation, models: Sequence[str], palette: Mapping[s
                     markersize=5,
                     label=spoken(model) if row == 0 else None,
                 )
-        labels = [f"{spoken(n.partition(':')[2])} ({first[n].users:,} users)" for n in names]
+        labels = [_slice_label(name, first[name].users) for name in names]
         kinds = [name.partition(":")[0] for name in names]
         for row in range(1, len(names)):
             if kinds[row] != kinds[row - 1]:
@@ -107,7 +115,7 @@ def slice_dots(evaluation: Evaluation, models: Sequence[str], palette: Mapping[s
         panel.set_ylim(-0.6, len(names) - 0.4)
         panel.grid(axis="x")
         panel.set_xlim(left=0)
-        panel.set_xlabel(f"{evaluation.headline}, 95 % interval")
+        panel.set_xlabel(f"{spoken(evaluation.headline)}, 95 % interval")
         panel.spines["left"].set_visible(False)
         _legend_above(panel)
         return _svg(figure)
@@ -128,6 +136,8 @@ def recall_curves(evaluation: Evaluation, palette: Mapping[str, str]) -> str:
             ticks = [k for k in (1, 2, 5, 10, 20, 50, 100, 200, 500) if k <= longest]
             panel.set_xticks(ticks, [str(k) for k in ticks])
             panel.minorticks_off()
+        else:
+            panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         panel.set_xlabel("length of the list, k")
         panel.set_ylabel("recall")
         panel.set_ylim(bottom=0)
@@ -197,6 +207,12 @@ def _styled(salt: str) -> AbstractContextManager[None]:
 
 def _legend_above(panel: Axes, columns: int = 6) -> None:
     panel.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=columns, fontsize=8.5, borderaxespad=0.2)
+
+
+def _slice_label(name: str, users: int) -> str:
+    kind, _, value = name.partition(":")
+    noun = {"user": " users", "item": " items"}.get(kind, "")
+    return f"{spoken(value)}{noun} (n = {users:,})"
 
 
 def _bin_labels(bins: Sequence[float] | np.ndarray) -> list[str]:

@@ -76,20 +76,49 @@ def _top(
     scores: NDArray[np.floating], k: int, seed: int, rows: NDArray[np.integer]
 ) -> tuple[NDArray[np.intp], NDArray[np.uint32]]:
     """The `k` best columns of each row in no order, and the keys that break ties among them."""
-    n_items = scores.shape[1]
-    best = np.argpartition(scores, n_items - k, axis=1)[:, n_items - k :]
-    least = np.take_along_axis(scores, best, axis=1).min(axis=1, keepdims=True, initial=np.inf)
-    shuffle = _item_keys(n_items, seed)
-    multipliers = _row_multipliers(rows, seed)
-    contested = np.flatnonzero(np.count_nonzero(scores >= least, axis=1) > k)
-    if len(contested):
-        # Among equals at the border the smallest keys win; clear winners get a key below all, losers above.
-        rivals, border = scores[contested], least[contested]
-        keys = ((shuffle[None, :] * multipliers[contested, None]) >> np.uint32(2)) + np.uint32(1)
-        keys[rivals > border] = 0
-        keys[rivals < border] = 2**31
-        best[contested] = np.argpartition(keys, k - 1, axis=1)[:, :k]
+    batch_size, n_items = scores.shape
+    shuffle, multipliers = _item_keys(n_items, seed), _row_multipliers(rows, seed)
+    floor = _floor(scores, k)
+    promising = scores >= floor[:, None]
+    counts = np.count_nonzero(promising, axis=1)
+    best = np.empty((batch_size, k), np.intp)
+    crowded = counts > 4 * k + 64
+    if crowded.any():
+        best[crowded] = _top_of_crowded(scores[crowded], k, shuffle, multipliers[crowded])
+        promising[crowded] = False
+    row, column = np.nonzero(promising)
+    order = np.lexsort((shuffle[column] * multipliers[row], -scores[row, column], row))
+    starts = np.cumsum(np.where(crowded, 0, counts)) - counts
+    best[~crowded] = column[order[starts[~crowded, None] + np.arange(k)]]
     return best, shuffle[best] * multipliers[:, None]
+
+
+def _floor(scores: NDArray[np.floating], k: int) -> NDArray[np.floating]:
+    """A score for each row that at least `k` of its items reach, and seldom many more.
+
+    The k-th greatest of the maxima of many groups of items is such a score, and far cheaper to find than the
+    k-th greatest of all scores.
+    """
+    batch_size, n_items = scores.shape
+    groups = max(256, 8 * k)
+    size = n_items // groups
+    if size < 2:
+        return np.partition(scores, n_items - k, axis=1)[:, n_items - k]
+    maxima = scores[:, : groups * size].reshape(batch_size, size, groups).max(axis=1)
+    floor: NDArray[np.floating] = np.partition(maxima, groups - k, axis=1)[:, groups - k]
+    return floor
+
+
+def _top_of_crowded(
+    scores: NDArray[np.floating], k: int, shuffle: NDArray[np.uint32], multipliers: NDArray[np.uint32]
+) -> NDArray[np.intp]:
+    """The `k` best columns of rows with many equal scores at the border: the smallest keys win there."""
+    n_items = scores.shape[1]
+    border = np.partition(scores, n_items - k, axis=1)[:, n_items - k, None]
+    keys = ((shuffle[None, :] * multipliers[:, None]) >> np.uint32(2)) + np.uint32(1)
+    keys[scores > border] = 0
+    keys[scores < border] = 2**31
+    return np.argpartition(keys, k - 1, axis=1)[:, :k]
 
 
 def _item_keys(n_items: int, seed: int) -> NDArray[np.uint32]:
