@@ -37,8 +37,8 @@ class ReleaseModel(PythonModel):
         return [self._answer(row) for row in _rows(model_input)]
 
     def _answer(self, row: dict[str, Any]) -> dict[str, Any]:
-        times = row.get("event_times") or [0]
-        users = user_batch(self._recommender.bundle, [row], [float(row.get("at") or max(times))])
+        at = row.get("at") or max(row.get("event_times", ()), default=0)
+        users = user_batch(self._recommender.bundle, [row], [float(at)])
         wanted = Context(
             surface=row.get("surface") or "home",
             k=int(row.get("k") or K),

@@ -8,6 +8,7 @@ import os
 
 # MLflow reports its use to its makers as soon as it is imported. A shop's machine does not, unless told to.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 from pipelines.tracking.content import code_revision, flattened
 from pipelines.tracking.runs import Run, begin_run, end_run, fail_run, reopen_run, resume, run

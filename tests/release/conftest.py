@@ -9,6 +9,7 @@ import pytest
 from pipelines.release.registry import Registry
 from pipelines.settings import Settings
 from pipelines.tracking import connect
+from tests.serving_core.tiny_bundle import add_graphs, write_tiny_bundle
 
 
 @pytest.fixture(scope="session")
@@ -43,3 +44,11 @@ def register(settings: Settings) -> Callable[..., int]:
         return int(client.create_model_version(registry.name, source, tags=told).version)
 
     return add
+
+
+@pytest.fixture(scope="session")
+def bundle_with_graphs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny bundle with real graphs and a text index, to be copied and not written."""
+    directory = write_tiny_bundle(tmp_path_factory.mktemp("with_graphs") / "bundle")
+    add_graphs(directory)
+    return directory
