@@ -37,8 +37,8 @@ class Catalogue:
     @classmethod
     def of(cls, items: pa.Table) -> "Catalogue":
         """The catalogue of that table of items."""
-        categories, category_codes = _encoded(items.column("category"))
-        brands, brand_codes = _encoded(items.column("brand"))
+        categories, category_codes = _encoded(_without_blanks(items.column("category")))
+        brands, brand_codes = _encoded(_without_blanks(items.column("brand")))
         levels = tuple(levels_of(category) for category in categories)
         price = pc.fill_null(items.column("price"), float("nan")).to_numpy()
         available = pc.fill_null(items.column("available"), True).to_numpy()
@@ -87,6 +87,12 @@ def _codes_by_path(levels: Sequence[tuple[str, ...]]) -> dict[tuple[str, ...], n
         for depth in range(1, len(folded) + 1):
             found[folded[:depth]].append(code)
     return {path: np.array(codes, np.int32) for path, codes in found.items()}
+
+
+def _without_blanks(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The texts with null where nothing, or nothing but separators, is written."""
+    is_blank = pc.equal(pc.utf8_trim(column, f" \t{SEPARATOR}"), "")
+    return pc.if_else(pc.fill_null(is_blank, True), pa.scalar(None, pa.string()), column)
 
 
 def _encoded(column: pa.ChunkedArray) -> tuple[tuple[str, ...], npt.NDArray[np.int32]]:

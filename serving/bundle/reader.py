@@ -139,9 +139,21 @@ class Bundle:
 
     def item(self, index: int) -> ItemFacts:
         """What a shopper is shown of the item with that index."""
-        row = [column[index].as_py() for column in self._columns]
-        row[-1], row[-2] = tuple(row[-1] or ()), row[-2] is not False
-        return ItemFacts(*row)
+        item_id, title, *texts, price, image_url, available, attributes = (
+            column[index].as_py() for column in self._columns
+        )
+        description, category, brand = (text or None for text in texts)
+        return ItemFacts(
+            item_id,
+            title,
+            description,
+            category,
+            brand,
+            price,
+            image_url or None,
+            available is not False,
+            tuple(attributes or ()),
+        )
 
 
 def _read_items(directory: Path) -> pa.Table:

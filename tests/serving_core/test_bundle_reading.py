@@ -71,6 +71,17 @@ def test_category_paths_hold_what_lies_below_them(tiny_bundle: Bundle):
     assert not within("Grocery > Fre").any()
 
 
+def test_a_blank_text_is_an_unknown_one(directory: Path):
+    blank = {"category": [" > "] * 4 + [""] * 4, "brand": [""] * 7 + [" "], "description": [""] * 8}
+    ids = pa.array([f"i{n}" for n in range(8)])
+    write_items(directory, pa.table({"item_id": ids, "title": ids, **blank}))
+    bundle = Bundle.open(directory)
+    assert bundle.catalogue.category_codes.tolist() == [-1] * 8
+    assert bundle.catalogue.brand_codes.tolist() == [-1] * 8
+    item = bundle.item(5)
+    assert (item.category, item.brand, item.description, item.price) == (None, None, None, None)
+
+
 def test_a_pickle_in_an_array_is_refused_and_not_run(directory: Path, tmp_path: Path):
     trace = tmp_path / "executed"
     bomb = np.empty(8, object)
