@@ -172,8 +172,10 @@ class _Run:
             rows = pl.concat(self._good.pop(table))
             if table in STATE_IDS:
                 rows = date_states(self._lake, table, rows, self._now)
-            self._accepted[table] = self._lake.append_new(table, rows.to_arrow().cast(SCHEMAS[table]))
-            self._duplicates[table] = rows.height - self._accepted[table]
+            stored_as = rows.to_arrow().cast(SCHEMAS[table])
+            del rows  # a year of events fills half a gigabyte
+            self._accepted[table] = self._lake.append_new(table, stored_as)
+            self._duplicates[table] = stored_as.num_rows - self._accepted[table]
         for table, numbers in self._tables().items():
             if not numbers.adds_up:
                 raise IngestError(f"expected every row of {table} to be accounted for, received {numbers!r}")

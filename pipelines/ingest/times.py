@@ -17,6 +17,9 @@ ISO_8601 = (
     r"(?:[Tt ]+(?<hour>\d{2}):(?<minute>\d{2})(?::(?<second>\d{2})(?:[.,](?<fraction>\d{1,9}))?)?"
     r"\s*(?<offset>[Zz]|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?)?$"
 )
+COMMON = r"^\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(\.\d{1,9})?"
+"""The shape that most times have, which is read many times faster than all the others."""
+
 COMPACT = r"^(19|20)\d{6}(\d{6})?$"
 """`20240501` and `20240501093000`: read as numbers they would be in 1970 and in the year 2611."""
 
@@ -106,6 +109,10 @@ def _from_text(text: pl.Series, timezone: str) -> Normalised:
         return readable_or_null(
             text, text.cast(pl.String).str.to_datetime(strict=False).cast(UTC_MICROSECONDS)
         )
+    naive = text.str.contains(f"{COMMON}$").fill_null(value=False)
+    zoned = text.str.contains(f"{COMMON}(Z|[+-]\\d{{2}}:\\d{{2}})$").fill_null(value=False)
+    if (naive | zoned | text.is_null()).all():
+        return _from_common_text(text, naive, zoned, timezone)
     compact = text.str.contains(COMPACT)
     if compact.any():
         text = _spread(text, compact)
@@ -127,6 +134,21 @@ def _from_text(text: pl.Series, timezone: str) -> Normalised:
         for numbers in (_from_epoch(whole), _from_epoch(broken)):
             values = values.zip_with(numbers.values.is_null(), numbers.values)
             steps += numbers.steps
+    return readable_or_null(text, values, steps)
+
+
+def _from_common_text(text: pl.Series, naive: pl.Series, zoned: pl.Series, timezone: str) -> Normalised:
+    """The instants of times that all have the common shape, with or without an offset."""
+    spaced = text.str.replace("T", " ", literal=True)
+    local = spaced.set(~naive, None).str.to_datetime("%Y-%m-%d %H:%M:%S%.f", time_unit="us", strict=False)
+    values = _in_zone(local, timezone)
+    steps = Counter({f"times without a zone taken as {timezone}": values.count()})
+    if zoned.any():
+        offset = spaced.set(~zoned, None).str.replace("Z", "+00:00", literal=True)
+        instants = offset.str.to_datetime("%Y-%m-%d %H:%M:%S%.f%:z", time_unit="us", strict=False)
+        values = values.zip_with(naive, instants.cast(UTC_MICROSECONDS))
+        shifted = ~offset.str.contains(r"[+-]00:00$") & instants.is_not_null()
+        steps["times with an offset turned to UTC"] = int(shifted.sum())
     return readable_or_null(text, values, steps)
 
 

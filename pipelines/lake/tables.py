@@ -23,6 +23,9 @@ COMMIT_ATTEMPTS = 60
 KEYS_AT_ONCE = 4_000_000
 """How many stored keys are compared at a time, so that memory stays bounded however long the history is."""
 
+ROW = "_row"
+"""Number of a row among those that are to be stored."""
+
 
 class Lake:
     """The Delta tables under one root.
@@ -47,7 +50,12 @@ class Lake:
 
     def exists(self, table: str) -> bool:
         """Whether the table has been written at least once."""
-        return DeltaTable.is_deltatable(self._address(table), storage_options=self._storage_options)
+        try:
+            return DeltaTable.is_deltatable(self._address(table), storage_options=self._storage_options)
+        except (DeltaError, OSError) as error:
+            raise LakeError(
+                f"The lake {self._root} cannot be reached: {error}. Check AISLE_LAKE_URI and the AISLE_S3_… keys."
+            ) from error
 
     def version(self, table: str) -> int:
         """The table's newest version, 0 or above."""
@@ -77,8 +85,8 @@ class Lake:
         days = [partition["event_on"] for partition in events.partitions()]
         if not days:
             return None
-        newest_day = pc.field("event_on") == pa.scalar(max(map(str, days))).cast(pa.date32())
-        newest = events.to_pyarrow_dataset().to_table(columns=["event_at"], filter=newest_day)
+        newest_day = [("event_on", "=", max(map(str, days)))]
+        newest = events.to_pyarrow_dataset(file_pruning_predicate=newest_day).to_table(columns=["event_at"])
         last: datetime | None = pc.max(newest["event_at"]).as_py()
         return None if last is None else last.astimezone(UTC)
 
@@ -93,16 +101,17 @@ class Lake:
             key: Columns that tell rows apart; by default those of `KEYS`.
         """
         keys = [key] if isinstance(key, str) else list(key or KEYS[table])
-        frame = _frame(rows).unique(subset=keys, keep="first", maintain_order=True)
+        wanted = _frame(rows.select(keys)).with_row_index(ROW).unique(subset=keys, keep="first")
         for attempt in range(COMMIT_ATTEMPTS):
-            if frame.is_empty():
+            if wanted.is_empty():
                 return 0
             stored = self._open_or_create(table, rows.schema)
-            new = _without_stored(frame, keys, stored)
-            if new.is_empty():
+            wanted = _without_stored(wanted, keys, stored)
+            if wanted.is_empty():
                 return 0
-            if self._commit(stored, new.to_arrow().cast(rows.schema)):
-                return new.height
+            new = rows if wanted.height == rows.num_rows else rows.take(wanted[ROW].sort().to_arrow())
+            if self._commit(stored, new):
+                return wanted.height
             time.sleep(min(0.02 * (attempt + 1), 0.5))
         raise LakeError(
             f"Table {table} under {self._root} was changed by others during each of {COMMIT_ATTEMPTS} "
@@ -159,8 +168,6 @@ class Lake:
 
     def _open_or_create(self, table: str, schema: pa.Schema) -> DeltaTable:
         if not self.exists(table):
-            if "://" not in self._root:
-                Path(self._address(table)).mkdir(parents=True, exist_ok=True)
             try:
                 DeltaTable.create(
                     self._address(table),
@@ -168,9 +175,9 @@ class Lake:
                     partition_by=list(PARTITIONS.get(table, ())),
                     storage_options=self._storage_options,
                 )
-            except (DeltaError, OSError):
+            except (DeltaError, OSError) as error:
                 if not self.exists(table):  # otherwise another writer made it a moment ago
-                    raise
+                    raise LakeError(f"Table {table} cannot be made under {self._root}: {error}") from error
         return self._open(table)
 
     def _commit(self, stored: DeltaTable, rows: pa.Table) -> bool:
@@ -207,7 +214,7 @@ def _without_stored(frame: pl.DataFrame, keys: Sequence[str], stored: DeltaTable
     within = (pc.field(keys[0]) >= pa.scalar(lowest, kind)) & (pc.field(keys[0]) <= pa.scalar(highest, kind))
     scanner = stored.to_pyarrow_dataset().scanner(columns=list(keys), filter=within)
     for known in _in_portions(scanner.to_batches()):
-        frame = frame.join(_frame(known), on=list(keys), how="anti", maintain_order="left")
+        frame = frame.join(_frame(known), on=list(keys), how="anti")
         if frame.is_empty():
             break
     return frame

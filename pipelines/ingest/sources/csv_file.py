@@ -66,8 +66,8 @@ def read_csv(path: Path, shown: str, encoding: str = "utf-8") -> Iterator[CsvPie
             yield last
         if not even_quotes and last is not None and last.ends_in_open_quote:
             raise IngestError(
-                f"{shown}: expected every quotation mark to be closed, received one open until the "
-                "end of the file, so that many lines read as one value. Close it, or double it within a value."
+                f"{shown}: expected every quotation mark to be closed, received one open until the end of "
+                "the file, so that many lines read as one value. Close it, or double it within a value."
             )
     except (pa.ArrowException, OSError, EOFError) as error:
         raise IngestError(
