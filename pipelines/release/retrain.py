@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from pipelines.features.build import last_build
 from pipelines.lake import open_lake
 from pipelines.process import run_in_own_process
 from pipelines.release.gate import Decision
@@ -32,11 +33,11 @@ LIMITS_S = {
 """Seconds after which each step's process is killed."""
 
 
-def begin(as_of: str, settings: Settings | None = None) -> dict[str, Any]:
+def begin(as_of: str | None, settings: Settings | None = None) -> dict[str, Any]:
     """Open the retraining for a cutoff.
 
     Args:
-        as_of: Exclusive cutoff, ISO 8601 with its offset.
+        as_of: Exclusive cutoff, ISO 8601 with its offset; None takes that of the features built last.
         settings: Where things are; the environment's if left out, as in all steps.
 
     Returns:
@@ -45,7 +46,8 @@ def begin(as_of: str, settings: Settings | None = None) -> dict[str, Any]:
     settings = settings or load_settings()
     lake = open_lake(settings)
     versions = {table: lake.version(table) for table in LAKE_TABLES if lake.exists(table)}
-    place = Workplace.begin(settings, as_of, versions)
+    cutoff = as_of or last_build(lake)["as_of"].isoformat()
+    place = Workplace.begin(settings, cutoff, versions)
     key = f"retrain:{place.as_of_text}:{place.inputs}"
     tags = {"as_of": place.as_of_text, "inputs": place.inputs}
     run_id = begin_run(settings, f"retrain {place.as_of:%Y-%m-%d}", key, tags=tags)
