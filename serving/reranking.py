@@ -23,13 +23,23 @@ class RerankSettings:
     """How a surface orders its list after the ranker."""
 
     max_per_category: int = 3
-    """Items of one category among `window` places; further ones step back. 0 = no limit."""
+    """Items of one category among `window` places; further ones step back. 0 = no limit.
+
+    Three of ten cost .001 NDCG@10 on the same list.
+    """
     window: int = 10
     """Places that one page shows; an item too many steps back by so many."""
-    just_bought_hours: float = 12.0
-    """Items bought or put into the cart within this time step behind all others: the session's own."""
-    rhythm_share: float = 0.25
-    """An item bought again and again steps back for this share of the user's own interval for it."""
+    just_bought_hours: float = 2.0
+    """Items bought within this time step behind all others: it is the same visit."""
+    in_cart_hours: float = 12.0
+    """Items put into the cart within this time step behind all others."""
+    rhythm_share: float = 0.0
+    """Items bought again and again also step back for this share of the user's own interval for them.
+
+    0 leaves it to the ranker, which knows how long ago each item was bought. On Complete Journey, whose
+    households buy again less regularly than one thinks, a list made from habit alone has an NDCG@10 of .319
+    for the next 14 days; two hours cost nothing (+.0003), a share of .02 costs .004, of .1 .015, of .25 .034.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +114,7 @@ def rerank(
     width = items.shape[1]
     places = np.broadcast_to(np.arange(width), items.shape).astype(np.int64)
     key = places + width * 1_000 * (items < 0)
-    if settings.just_bought_hours > 0:
+    if settings.just_bought_hours > 0 or settings.in_cart_hours > 0 or settings.rhythm_share > 0:
         key = key + width * 100 * is_just_bought(bundle, users, items, settings, rhythms)
     if settings.max_per_category > 0:
         order = np.argsort(key, axis=1, kind="stable")
@@ -120,8 +130,8 @@ def is_just_bought(
 ) -> npt.NDArray[np.bool_]:
     """[B, C] whether the user has no need of the item yet: it is in the cart, or came home lately.
 
-    Lately is measured by the user's own rhythm: bread bought every second day is due again the next day,
-    washing powder bought every two months is not due for weeks.
+    With a share of the rhythm, lately is measured by the user's own habit: bread bought every second day is
+    due again the next day, washing powder bought every two months is not due for weeks.
     """
     rows = np.arange(len(items))[:, None]
     found = rhythms.find(rows, items)
@@ -134,7 +144,7 @@ def is_just_bought(
     just_bought: npt.NDArray[np.bool_] = age_s < patience_s
     if CART in bundle.spec.event_types:
         in_cart = (users.history_types == bundle.spec.event_types.index(CART) + 1) & (
-            users.history_ages_s < settings.just_bought_hours * HOUR_S
+            users.history_ages_s < settings.in_cart_hours * HOUR_S
         )
         at_user, at_event = np.nonzero(in_cart & (users.history_items >= 0))
         keys = np.unique(at_user * np.int64(bundle.n_items) + users.history_items[at_user, at_event])

@@ -53,7 +53,7 @@ class Spec:
         default_factory=lambda: {"purchase": 1.0, "cart": 0.3, "view": 0.1}
     )
     """What an event of a type counts in the sources made from history; types not named count 0.1."""
-    personal_half_life_days: float = 60.0
+    personal_half_life_days: float = 90.0
     """Days after which an event counts half in the sources made from history."""
     source_weights: Mapping[str, float] = field(
         default_factory=lambda: {"two_tower": 1.0, "personal": 2.0, "item_knn": 1.0, "popularity": 0.5}

@@ -17,7 +17,7 @@ from tests.serving_core.tiny_bundle import (
     history,
 )
 
-AS_RANKED = RerankSettings(max_per_category=0, just_bought_hours=0)
+AS_RANKED = RerankSettings(max_per_category=0, just_bought_hours=0, in_cart_hours=0)
 ONLY_REPEATS = RerankSettings(max_per_category=0)
 ONLY_DIVERSITY = RerankSettings(max_per_category=1, window=3, just_bought_hours=0)
 
@@ -62,9 +62,9 @@ def test_rhythms_of_users_do_not_mix(tiny_bundle: Bundle):
 @pytest.mark.parametrize(
     ("events", "is_too_early"),
     [
-        # Bought once: too early for twelve hours.
-        ([("bread", "purchase", 0.4)], True),
-        ([("bread", "purchase", 0.6)], False),
+        # Bought once: too early for two hours.
+        ([("bread", "purchase", 0.08)], True),
+        ([("bread", "purchase", 0.09)], False),
         # Bought every eight days: too early for a quarter of them.
         ([("bread", "purchase", 1.9), ("bread", "purchase", 9.9)], True),
         ([("bread", "purchase", 2.1), ("bread", "purchase", 10.1)], False),
@@ -73,19 +73,19 @@ def test_rhythms_of_users_do_not_mix(tiny_bundle: Bundle):
         ([("bread", "cart", 1.0)], False),
         # Looked at, or another thing bought.
         ([("bread", "view", 0.1)], False),
-        ([("butter", "purchase", 0.1)], False),
+        ([("butter", "purchase", 0.01)], False),
     ],
 )
 def test_what_came_home_lately_is_too_early(tiny_bundle: Bundle, events: list, is_too_early: bool):
     user = user_of(tiny_bundle, *events)
-    found = is_just_bought(
-        tiny_bundle, user, np.array([[BREAD, -1]]), RerankSettings(), purchase_rhythms(tiny_bundle, user)
-    )
+    settings = RerankSettings(rhythm_share=0.25)
+    rhythms = purchase_rhythms(tiny_bundle, user)
+    found = is_just_bought(tiny_bundle, user, np.array([[BREAD, -1]]), settings, rhythms)
     assert found.tolist() == [[is_too_early, False]]
 
 
 def test_what_is_too_early_steps_behind_the_others_and_stays_in_the_list(tiny_bundle: Bundle):
-    user = user_of(tiny_bundle, ("bread", "purchase", 0.1), ("lamp", "cart", 0.1), ("butter", "purchase", 7))
+    user = user_of(tiny_bundle, ("bread", "purchase", 0.05), ("lamp", "cart", 0.1), ("butter", "purchase", 7))
     items = [BREAD, BUTTER, LAMP, CHEESE]
     assert order_of(tiny_bundle, user, items, ONLY_REPEATS) == [BUTTER, CHEESE, BREAD, LAMP]
     assert order_of(tiny_bundle, user, items, AS_RANKED) == items
@@ -107,12 +107,12 @@ def test_no_category_fills_the_page_alone(tiny_bundle: Bundle):
 
 
 def test_padding_stays_behind(tiny_bundle: Bundle):
-    user = user_of(tiny_bundle, ("bread", "purchase", 0.1))
+    user = user_of(tiny_bundle, ("bread", "purchase", 0.05))
     settings = RerankSettings(max_per_category=1)
     assert order_of(tiny_bundle, user, [BREAD, ROLL, -1, -1], settings) == [ROLL, BREAD, -1, -1]
 
 
 def test_every_user_has_an_own_order(tiny_bundle: Bundle):
-    users = user_batch(tiny_bundle, [history(("bread", "purchase", 0.1)), {}], [NOW] * 2)
+    users = user_batch(tiny_bundle, [history(("bread", "purchase", 0.05)), {}], [NOW] * 2)
     items = np.array([[BREAD, BUTTER], [BREAD, BUTTER]], np.int32)
     assert rerank(tiny_bundle, users, items, ONLY_REPEATS).tolist() == [[1, 0], [0, 1]]
