@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-START_DATE = datetime(2026, 1, 1, tzinfo=UTC)
-"""No scheduled interval lies before this day."""
+START_DATE = datetime(2010, 1, 1, tzinfo=UTC)
+"""A backfill may ask for any day from this one on; days gone by are not caught up by themselves."""
 
 TASK_DEFAULTS: dict[str, Any] = {
     "owner": "aisle",
