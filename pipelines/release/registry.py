@@ -9,7 +9,7 @@ from typing import Any
 from pipelines.errors import ReleaseError
 from pipelines.release.lineage import Move, read_moves, write_moves
 from pipelines.settings import Settings
-from pipelines.tracking import connect, translated, unless_absent
+from pipelines.tracking import as_default, connect, translated, unless_absent
 
 CANDIDATE = "candidate"
 CHAMPION = "champion"
@@ -120,11 +120,10 @@ class Registry:
         from mlflow.artifacts import download_artifacts
 
         folder.mkdir(parents=True, exist_ok=True)
-        with translated(f"downloading version {version.number}"):
+        with as_default(self._settings), translated(f"downloading version {version.number}"):
             fetched = download_artifacts(
                 artifact_uri=f"models:/{self.name}/{version.number}/{BUNDLE_PATH}",
                 dst_path=str(folder),
-                tracking_uri=self._settings.mlflow_uri,
             )
         return Path(fetched)
 

@@ -6,8 +6,10 @@ processes of their own write into one tree of runs, passing the parent's run id 
 
 import os
 
-# MLflow reports its use to its makers as soon as it is imported. A shop's machine does not, unless told to.
+# MLflow reads these when it is imported. It would report its use to its makers, and write to stdout, which
+# belongs to a command's JSON document.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 
 from pipelines.tracking.content import code_revision, flattened

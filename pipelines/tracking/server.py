@@ -68,8 +68,9 @@ def connect(settings: Settings) -> MlflowClient:
 def as_default(settings: Settings) -> Iterator[None]:
     """Make this MLflow's own default for a while.
 
-    Its registry on a database looks a version's model up at the process's default, whichever client asks:
-    without this it is not found, and an empty database appears in the working directory.
+    Its registry on a database, and its downloads by `models:/` addresses, look at the process's default,
+    whatever client or address they are given: without this nothing is found, and an empty database appears in
+    the working directory.
     """
     before = mlflow.get_tracking_uri() if mlflow.is_tracking_uri_set() else None
     mlflow.set_tracking_uri(settings.mlflow_uri)
@@ -80,12 +81,16 @@ def as_default(settings: Settings) -> Iterator[None]:
 
 
 def _probe(uri: str) -> None:
+    """Ask something that the server checks the Host header for; its health it tells to anybody."""
+    question = f"{uri.rstrip('/')}/api/2.0/mlflow/experiments/search?max_results=1"
     try:
-        with urllib.request.urlopen(f"{uri.rstrip('/')}/version", timeout=PROBE_S) as answer:  # noqa: S310
+        with urllib.request.urlopen(question, timeout=PROBE_S) as answer:  # noqa: S310 - an http(s) setting
             answer.read()
     except urllib.error.HTTPError as error:
-        hint = "; list host:port in its --allowed-hosts" if error.code == HTTPStatus.FORBIDDEN else ""
         error.close()
+        if error.code == HTTPStatus.UNAUTHORIZED:
+            return  # the client has credentials of its own, from MLflow's own settings
+        hint = "; list this host:port in its --allowed-hosts" if error.code == HTTPStatus.FORBIDDEN else ""
         raise TrackingError(f"the MLflow server at {uri} answered {error.code} to a probe{hint}") from error
     except (OSError, ValueError) as error:
         raise TrackingError(
