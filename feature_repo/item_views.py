@@ -45,14 +45,14 @@ item_activity = FeatureView(
         feature(
             "mean_price_30d",
             Float64,
-            "Mean unit price paid in the last 30 whole days.",
+            "Mean price paid for one unit in the last 30 whole days.",
             unit="shop currency",
             null=NO_PURCHASE,
         ),
         feature(
             "mean_price",
             Float64,
-            "Mean unit price paid over all time.",
+            "Mean price paid for one unit over all time.",
             unit="shop currency",
             null="never bought at a known price",
         ),

@@ -59,14 +59,14 @@ user_activity = FeatureView(
         feature(
             "mean_price_30d",
             Float64,
-            "Mean unit price of the lines bought in the last 30 whole days.",
+            "Mean price of one unit bought in the last 30 whole days.",
             unit="shop currency",
             null=NO_PURCHASE,
         ),
         feature(
             "mean_price",
             Float64,
-            "Mean unit price of all lines ever bought.",
+            "Mean price of all units ever bought.",
             unit="shop currency",
             null="never bought at a known price",
         ),

@@ -6,10 +6,10 @@ those of after, never a mixture. Other online stores get the same values through
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
-from itertools import cycle, repeat
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from feast import FeatureStore, FeatureView
 from feast.infra.key_encoding_utils import serialize_entity_key
-from feast.infra.online_stores.helpers import compute_table_id, extract_text_and_num
+from feast.infra.online_stores.helpers import compute_table_id
 from feast.infra.online_stores.sqlite import adapt_datetime_epoch
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.type_map import python_values_to_proto_values
@@ -54,20 +54,33 @@ def write_online(store: FeatureStore, view: FeatureView, rows: pa.Table, *, whol
         provider.online_write_batch(store.config, view, values, None)
 
 
-def prepare_sqlite(path: Path) -> None:
-    """Let readers go on while a writer writes (write-ahead log); the file remembers it."""
+def prepare_sqlite(store: FeatureStore, views: Sequence[FeatureView]) -> None:
+    """Make the tables of SQLite's online store where they are missing, before Feast does.
+
+    They have Feast's columns and one index instead of three: less than half the size and time. Write-ahead logging
+    lets readers go on while a writer writes; the file remembers it.
+    """
+    path = _sqlite_path(store)
     path.parent.mkdir(parents=True, exist_ok=True)
     with closing(sqlite3.connect(path, timeout=LOCK_SECONDS)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
+        for view in views:
+            table = _sqlite_table(store, view)
+            connection.execute(
+                f'CREATE TABLE IF NOT EXISTS "{table}" (entity_key BLOB, feature_name TEXT, value BLOB, '
+                "value_text TEXT, vector_value BLOB, event_ts timestamp, created_ts timestamp, "
+                "PRIMARY KEY(entity_key, feature_name)) WITHOUT ROWID"
+            )
+            # Feast would index the entity key once more: an empty index of the name stands in its place.
+            connection.execute(f'CREATE INDEX IF NOT EXISTS "{table}_ek" ON "{table}" (entity_key) WHERE 0')
+        connection.commit()
 
 
 def _write_sqlite(store: FeatureStore, view: FeatureView, rows: pa.Table, *, whole: bool) -> None:
-    table = compute_table_id(store.project, view, store.config.registry.enable_online_feature_view_versioning)
+    table = _sqlite_table(store, view)
     keys = _entity_keys(view, rows, store.config.entity_key_serialization_version)
     order = np.argsort(keys, kind="stable")
-    path = Path(store.config.online_store.path)
-    path = path if path.is_absolute() else Path(store.config.repo_path) / path
-    with closing(sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None)) as connection:
+    with closing(sqlite3.connect(_sqlite_path(store), timeout=LOCK_SECONDS, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -77,48 +90,50 @@ def _write_sqlite(store: FeatureStore, view: FeatureView, rows: pa.Table, *, who
                 part = order[start : start + ENTITIES_AT_ONCE]
                 connection.executemany(
                     f'INSERT OR REPLACE INTO "{table}" '  # noqa: S608 - a name of ours
-                    "(entity_key, feature_name, value, value_text, event_ts, created_ts) VALUES (?, ?, ?, ?, ?, ?)",
+                    "(entity_key, feature_name, value, event_ts) VALUES (?, ?, ?, ?)",
                     _records(view, rows.take(part), keys[part]),
                 )
         except BaseException:
             connection.execute("ROLLBACK")
             raise
         connection.execute("COMMIT")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def _sqlite_path(store: FeatureStore) -> Path:
+    path = Path(store.config.online_store.path)
+    return path if path.is_absolute() else Path(store.config.repo_path) / path
+
+
+def _sqlite_table(store: FeatureStore, view: FeatureView) -> str:
+    versioned = store.config.registry.enable_online_feature_view_versioning
+    return str(compute_table_id(store.project, view, versioned))
 
 
 def _records(view: FeatureView, rows: pa.Table, keys: Objects) -> Iterator[tuple[Any, ...]]:
     """One record for each entity and feature, entity by entity."""
     names = [feature.name for feature in view.features]
-    encoded = [_encoded(rows[feature.name], feature.dtype.to_value_type()) for feature in view.features]
+    values = [_encoded(rows[feature.name], feature.dtype.to_value_type()) for feature in view.features]
     stamps = _by_different_values(rows[view.batch_source.timestamp_field], _stamps)
-    each = len(names)
     return zip(
-        np.repeat(keys, each).tolist(),
+        np.repeat(keys, len(names)).tolist(),
         cycle(names),
-        np.stack([values for values, _ in encoded], axis=1).ravel().tolist(),
-        np.stack([texts for _, texts in encoded], axis=1).ravel().tolist(),
-        np.repeat(stamps, each).tolist(),
-        repeat(None),
+        np.stack(values, axis=1).ravel().tolist(),
+        np.repeat(stamps, len(names)).tolist(),
         strict=False,
     )
 
 
-def _encoded(column: pa.ChunkedArray, kind: ValueType) -> tuple[Objects, Objects]:
-    """Values as Feast stores them, and as text."""
+def _encoded(column: pa.ChunkedArray, kind: ValueType) -> Objects:
+    """Values as Feast stores them."""
 
     def encode(values: list[Any]) -> list[Any]:
-        return list(python_values_to_proto_values(values, kind))
+        return [proto.SerializeToString() for proto in python_values_to_proto_values(values, kind)]
 
-    protos = _by_different_values(column, encode)
-    seen: dict[int, tuple[bytes, str | None]] = {}
-    for proto in protos:
-        if id(proto) not in seen:
-            seen[id(proto)] = (proto.SerializeToString(), extract_text_and_num(proto, False)[0])
-    both = [seen[id(proto)] for proto in protos]
-    return _objects([value for value, _ in both]), _objects([text for _, text in both])
+    return _by_different_values(column, encode)
 
 
-def _by_different_values(column: pa.ChunkedArray, convert: Any) -> Objects:
+def _by_different_values(column: pa.ChunkedArray, convert: Callable[[list[Any]], list[Any]]) -> Objects:
     """Convert each different value once; nulls stay None and are converted as well."""
     if pa.types.is_list(column.type):
         return _objects(convert(column.to_pylist()))

@@ -26,8 +26,8 @@ class Shop:
     """What was known of a shop before `as_of`."""
 
     events: ir.Table
-    """Columns of the lake and `day`, `at_s`, `visit` (session, or the day where there is none) and the amounts of
-    purchases: `spend`, `discounted`, `unit_price` in millionths and `priced` (1 where there is a price)."""
+    """Columns of the lake and `day`, `at_s`, `visit` (session, or the day where there is none) and the amounts
+    of purchases in millionths: `spend`, `discounted` and `units` (quantity, where there is a price)."""
 
     items: ir.Table
     """History of the items, as in the lake."""
@@ -70,8 +70,7 @@ def known_shop(
         at_s=unix_seconds(events.event_at),
         spend=_millionths(bought, events.price * quantity),
         discounted=_millionths(bought, events.discount * quantity),
-        unit_price=_millionths(bought, events.price),
-        priced=(bought & events.price.notnull()).cast("int64"),
+        units=_millionths(bought & events.price.notnull(), quantity),
     )
     visit = events.session_id.fill_null(ibis.literal("day-") + events.day.cast("string"))
     events = keep(events.mutate(visit=visit))

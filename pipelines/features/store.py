@@ -15,6 +15,7 @@ import pyarrow as pa
 import yaml
 from feast import FeatureService, FeatureStore, FeatureView, RepoConfig
 from feast.errors import FeastObjectNotFoundException
+from feast.feature_view import DUMMY_ENTITY_NAME
 from feast.protos.feast.serving.ServingService_pb2 import FieldStatus
 from feast.repo_operations import extract_objects_for_apply_delete
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -93,12 +94,12 @@ def apply(settings: Settings) -> dict[str, int]:
     """Bring Feast's registry to what `feature_repo` declares; return how many objects were added and removed."""
     settings.home.joinpath("feast").mkdir(parents=True, exist_ok=True)
     store = open_store(settings)
+    declared = declarations()
     if store.config.online_store.type == "sqlite":
-        prepare_sqlite(Path(store.config.online_store.path))
+        prepare_sqlite(store, [view for view in declared.feature_views if view.online])
     with _feast_talks_to_people():
-        wanted, unwanted, _, _ = extract_objects_for_apply_delete(
-            store.project, store.registry, declarations()
-        )
+        wanted, unwanted, _, _ = extract_objects_for_apply_delete(store.project, store.registry, declared)
+        unwanted = [one for one in unwanted if one.name != DUMMY_ENTITY_NAME]  # Feast's own, made by itself
         store.apply(wanted, objects_to_delete=unwanted, partial=False)
     return {"applied": len(wanted), "removed": len(unwanted)}
 

@@ -27,11 +27,10 @@ def user_activity(shop: Shop) -> ir.Table:
                     "actions": (7, 30),
                     "active_days": (30,),
                     "spend": (7, 30),
-                    "unit_price": (30,),
-                    "priced": (30,),
+                    "units": (30,),
                     "discounted": (30,),
                 },
-                totals=("unit_price", "priced", "purchase_days"),
+                totals=("spend", "units", "purchase_days"),
             ),
             *changes_of_windows(
                 shop.keep(_visits(actions)), "user_id", {"sessions": (30,), "baskets": (30,)}
@@ -58,8 +57,8 @@ def user_activity(shop: Shop) -> ir.Table:
         spend_30d=t.spend_30d / MICRO,
         mean_basket_value_30d=ratio(t.spend_30d, t.baskets_30d) / MICRO,
         mean_basket_items_30d=ratio(t.purchases_30d, t.baskets_30d),
-        mean_price_30d=ratio(t.unit_price_30d, t.priced_30d) / MICRO,
-        mean_price=ratio(t.unit_price_total, t.priced_total) / MICRO,
+        mean_price_30d=ratio(t.spend_30d, t.units_30d),
+        mean_price=ratio(t.spend_total, t.units_total),
         discount_share_30d=ratio(t.discounted_30d, t.spend_30d + t.discounted_30d),
         repeat_share_30d=ratio(t.bought_again_30d, t.bought_30d),
         trend_7_30=ratio(t.actions_7d * 30, t.actions_30d * 7),
@@ -77,8 +76,7 @@ def _days(actions: ir.Table) -> ir.Table:
         actions=actions.count(),
         purchase_days=(actions.event_type == "purchase").any().cast("int64"),
         spend=actions.spend.sum(),
-        unit_price=actions.unit_price.sum(),
-        priced=actions.priced.sum(),
+        units=actions.units.sum(),
         discounted=actions.discounted.sum(),
     )
     return days.mutate(active_days=ibis.literal(1, type="int64"))
