@@ -62,15 +62,13 @@ def intervals(
 
     NaN entries are left out of their column's mean. A column without numbers gives NaN and 0 users.
     """
+    # Only users that some column knows may be drawn, else a sparse column would seem surer than it is.
+    values = values[~np.isnan(values).all(axis=1)]
     known = ~np.isnan(values)
     filled = np.where(known, values, 0.0).astype(np.float64)
     counts = known.sum(axis=0)
-    if not len(values):
-        return [Interval(np.nan, np.nan, np.nan, 0) for _ in counts]
     means = np.divide(filled.sum(axis=0), counts, out=np.full(len(counts), np.nan), where=counts > 0)
-    # Only users that some column knows may be drawn, else a sparse column would seem surer than it is.
-    rows = known.any(axis=1)
-    drawn = _drawn_means(filled[rows], known[rows], resamples, seed)
+    drawn = _drawn_means(filled, known, resamples, seed)
     tail = (1 - level) / 2
     results = []
     for column, (mean, count) in enumerate(zip(means, counts, strict=True)):

@@ -121,6 +121,13 @@ def evaluate(
             f"expected history sizes of {truth.n_users} users and a catalogue of {truth.n_items} items, as "
             f"in the truth, received {len(history_sizes)} and {catalogue.n_items}"
         )
+    needed = int(headline.rpartition("@")[2])
+    short = [name for name, own in lists.items() if own.shape[1] < needed]
+    if needed not in ks or short:
+        raise EvaluationError(
+            f"expected {needed} among ks and lists of at least that length for {headline}, received ks "
+            f"{tuple(ks)} and shorter lists of {', '.join(short) or 'no model'}; pad lists with -1"
+        )
     users, items = user_slices(history_sizes), catalogue.slices(truth)
     bins = popularity_bins(catalogue)
     answered = np.where(truth.sizes > 0, 1.0, np.nan)

@@ -127,7 +127,7 @@ def _item_keys(n_items: int, seed: int) -> NDArray[np.uint32]:
 
 def _row_multipliers(rows: NDArray[np.integer], seed: int) -> NDArray[np.uint32]:
     """An odd number for each row: multiplying by it shuffles the items anew (multiply-shift hashing)."""
-    mixed = rows.astype(np.uint64) + np.uint64(seed + 1) * np.uint64(0x9E3779B97F4A7C15)
+    mixed = rows.astype(np.uint64) + np.uint64((seed + 1) * 0x9E3779B97F4A7C15 % 2**64)
     # The finaliser of SplitMix64 (Steele, Lea and Flood 2014).
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

@@ -53,6 +53,10 @@ class Truth:
             raise EvaluationError(
                 f"expected one list for each of the {self.n_users} users, received shape {lists.shape}"
             )
+        if lists.max(initial=-1) >= self.n_items:
+            raise EvaluationError(
+                f"expected item indices below {self.n_items}, the catalogue's size, received {lists.max()}"
+            )
         if not len(self.items):
             return np.zeros(lists.shape, bool)
         stride = np.int64(max(self.n_items, int(self.items.max()) + 1))
