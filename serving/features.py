@@ -168,16 +168,23 @@ def _open(settings: ServingSettings) -> _Store:
         FeatureLookupError: The registry is missing, unreadable or does not hold the service.
     """
     registry = settings.feast_registry or str(settings.home / "feast" / "registry.db")
-    try:
-        with _without_runtime_type_checks():
-            from feast import FeatureStore, RepoConfig
+    path = settings.online_store or settings.home / "feast" / "online.db"
+    if not path.is_file():
+        raise FeatureLookupError(
+            f"Feast: expected an online store at {path}, received none. Run `aisle features apply` and `aisle "
+            "features materialize`, or correct AISLE_SERVING_ONLINE_STORE; lists are made without users' "
+            "features meanwhile."
+        )
+    with _without_runtime_type_checks():
+        from feast import FeatureStore, RepoConfig
 
+    try:
         store = FeatureStore(
             config=RepoConfig(
                 project=settings.feast_project,
                 provider="local",
                 registry={"path": registry},
-                online_store=_online_store(settings),
+                online_store={"type": "sqlite", "path": str(path.resolve())},
                 offline_store={"type": "file"},
                 entity_key_serialization_version=3,
             )
@@ -201,13 +208,6 @@ def _open(settings: ServingSettings) -> _Store:
             "correct AISLE_SERVING_FEAST_REGISTRY; lists are made without users' features meanwhile."
         ) from error
     return _Store(reader, views, datetime.now(UTC))
-
-
-def _online_store(settings: ServingSettings) -> dict[str, Any]:
-    path = settings.online_store or settings.home / "feast" / "online.db"
-    if not path.is_file():
-        raise FeatureLookupError(f"there is no online store at {path}")
-    return {"type": "sqlite", "path": str(path.resolve())}
 
 
 @contextlib.contextmanager

@@ -24,7 +24,7 @@ class ServingSettings(BaseSettings):
     host: str = "127.0.0.1"
     """Address to listen on; beyond this machine only together with an API key."""
 
-    port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
     """Port to listen on; 0 lets the system choose a free one."""
 
     api_key: SecretStr | None = None

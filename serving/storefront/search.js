@@ -71,6 +71,7 @@ export function wireSearch() {
 function suggestions(words, answer) {
   const option = (n, href, ...content) =>
     h("a", { role: "option", id: `suggestion-${n}`, href, tabindex: "-1", "aria-selected": "false" }, ...content);
+  if (answer.match === "nothing") return [];
   const facets = (answer.facets.category || []).slice(0, 3);
   const rows = [];
   if (answer.did_you_mean) {
