@@ -1,6 +1,7 @@
 """Finding the reason of each shown item in the user's history and the release's neighbour lists."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,8 @@ CATEGORY_HABIT = 3
 """Events in a category from which on a shopper is said to shop there often."""
 ANCHORS = 50
 """Distinct items of the history that a reason may name."""
+CART_HOURS = 12
+"""For how long an item that was put into the cart is said to be in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +35,24 @@ class Explainer:
     def __init__(self, bundle: Bundle, user: UserBatch, rhythms: Rhythms | None = None) -> None:
         """Look the user's history through once; `user` is a batch of one, as are its rhythms."""
         self._bundle = bundle
-        self._rhythms = purchase_rhythms(bundle, user) if rhythms is None else rhythms
+        rhythms = purchase_rhythms(bundle, user) if rhythms is None else rhythms
+        self._rhythms = rhythms
+        self._bought = {item: place for place, item in enumerate(rhythms.keys.tolist())}
         known = user.history_items[0] >= 0
         self._items = user.history_items[0][known]
         self._types = user.history_types[0][known]
         self._ages = user.history_ages_s[0][known]
-        distinct, first = np.unique(self._items, return_index=True)
-        newest = np.argsort(first, kind="stable")[:ANCHORS]
-        self._distinct, self._first = distinct[newest], first[newest]
+        newest_first = list(dict.fromkeys(self._items.tolist()))
+        self._newest = dict(
+            zip(reversed(self._items.tolist()), range(len(self._items) - 1, -1, -1), strict=True)
+        )
+        self._distinct = np.array(newest_first[:ANCHORS], np.int32)
+        self._near = {
+            False: bundle.neighbours[self._distinct],
+            True: bundle.complements[self._distinct],
+        }
         codes = bundle.catalogue.category_codes[self._items]
-        self._categories = np.bincount(codes[codes >= 0], minlength=len(bundle.catalogue.categories))
+        self._categories = Counter(codes.tolist())
 
     def explain(
         self, item: int, source: str, anchors: Sequence[Anchor] = (), category: str | None = None
@@ -79,30 +90,30 @@ class Explainer:
 
     def own(self, item: int) -> Reason | None:
         """The reason that lies in the user's own dealings with the item, if there were any."""
-        place = int(self._rhythms.find(np.zeros(1, np.int64), np.array([item]))[0])
-        if place >= 0:
+        place = self._bought.get(item)
+        if place is not None:
             interval = float(self._rhythms.interval_s[place]) / DAY_S
             days_ago = math.floor(float(self._rhythms.last_age_s[place]) / DAY_S)
             return bought(int(self._rhythms.days[place]), interval, days_ago)
-        touched = np.flatnonzero(self._items == item)
-        if not touched.size:
+        newest = self._newest.get(item)
+        if newest is None:
             return None
-        newest = int(touched[0])
-        in_cart = self._type_name(newest) == CART and self._ages[newest] < 12 * HOUR_S
+        in_cart = self._type_name(newest) == CART and self._ages[newest] < CART_HOURS * HOUR_S
         return Reason("in_cart" if in_cart else "looked_at")
 
     def _because_of_history(self, item: int, source: str) -> Reason | None:
         """Names the history item that the user met last among those whose neighbour or complement it is."""
         if source == "popularity":
             return None
-        for related, complement in ((self._bundle.neighbours, False), (self._bundle.complements, True)):
-            near = np.flatnonzero((related[self._distinct] == item).any(axis=1))
+        for complement, related in self._near.items():
+            near = np.flatnonzero((related == item).any(axis=1))
             if not near.size:
                 continue
-            title = self._title(int(self._distinct[near[0]]))
+            known = int(self._distinct[near[0]])
+            title = self._title(known)
             if complement:
                 return Reason("bought_with", {"title": title})
-            kind = self._type_name(int(self._first[near[0]]))
+            kind = self._type_name(self._newest[known])
             if kind in self._bundle.spec.target_types:
                 return Reason("because_bought", {"title": title})
             return Reason("because_carted" if kind == CART else "because_looked", {"title": title})

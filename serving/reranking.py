@@ -114,8 +114,9 @@ def rerank(
     width = items.shape[1]
     places = np.broadcast_to(np.arange(width), items.shape).astype(np.int64)
     key = places + width * 1_000 * (items < 0)
-    if settings.just_bought_hours > 0 or settings.in_cart_hours > 0 or settings.rhythm_share > 0:
-        key = key + width * 100 * is_just_bought(bundle, users, items, settings, rhythms)
+    too_early = is_just_bought(bundle, users, items, settings, rhythms)
+    if too_early.any():
+        key = key + width * 100 * too_early
     if settings.max_per_category > 0:
         order = np.argsort(key, axis=1, kind="stable")
         surplus = _rank_in_category(bundle, np.take_along_axis(items, order, 1)) // settings.max_per_category
@@ -134,21 +135,22 @@ def is_just_bought(
     due again the next day, washing powder bought every two months is not due for weeks.
     """
     rows = np.arange(len(items))[:, None]
-    found = rhythms.find(rows, items)
-    patience_s = np.full(items.shape, settings.just_bought_hours * HOUR_S)
-    age_s = np.full(items.shape, np.inf)
+    just_bought = np.zeros(items.shape, bool)
     if len(rhythms.keys):
-        interval = np.nan_to_num(rhythms.interval_s[found], nan=0.0)
-        patience_s = np.maximum(patience_s, np.where(found >= 0, settings.rhythm_share * interval, 0))
-        age_s = np.where(found >= 0, rhythms.last_age_s[found], np.inf)
-    just_bought: npt.NDArray[np.bool_] = age_s < patience_s
-    if CART in bundle.spec.event_types:
+        found = rhythms.find(rows, items)
+        patience_s: npt.NDArray[np.float64] | float = settings.just_bought_hours * HOUR_S
+        if settings.rhythm_share > 0:
+            interval_s = np.nan_to_num(rhythms.interval_s, nan=0.0)
+            patience_s = np.maximum(patience_s, settings.rhythm_share * interval_s[found])
+        just_bought = (found >= 0) & (rhythms.last_age_s[found] < patience_s)
+    if CART in bundle.spec.event_types and settings.in_cart_hours > 0:
         in_cart = (users.history_types == bundle.spec.event_types.index(CART) + 1) & (
             users.history_ages_s < settings.in_cart_hours * HOUR_S
         )
         at_user, at_event = np.nonzero(in_cart & (users.history_items >= 0))
-        keys = np.unique(at_user * np.int64(bundle.n_items) + users.history_items[at_user, at_event])
-        just_bought |= np.isin(rows * np.int64(bundle.n_items) + items, keys) & (items >= 0)
+        if len(at_user):
+            keys = at_user * np.int64(bundle.n_items) + users.history_items[at_user, at_event]
+            just_bought |= np.isin(rows * np.int64(bundle.n_items) + items, keys) & (items >= 0)
     return just_bought
 
 
