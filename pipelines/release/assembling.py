@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import ReleaseError
-from pipelines.training.retrain import write_item_state
+from pipelines.training.item_state import write_item_state
 from serving import text_index
 from serving.bundle import Bundle, BundleError
 

@@ -100,9 +100,9 @@ def evaluate(workdir: Path | None, version: int | None, as_json: bool) -> None:
     if version is not None:
         content = _report_of(settings, version)
     else:
+        directory = workdir or _newest_bundle(settings)
         from pipelines.release.evaluating import evaluate_release
 
-        directory = workdir or _newest_bundle(settings)
         with Console(quiet=as_json).step(f"evaluate {directory}"):
             evaluate_release(str(directory), settings=settings)
         content = json.loads((directory / "report.json").read_text("utf-8"))
@@ -162,13 +162,13 @@ def _show_status(console: Console, told: dict[str, Any]) -> None:
 
 
 def _show_report(console: Console, content: dict[str, Any]) -> None:
-    metrics = ("ndcg@10", "recall@10", "precision@10", "hit_rate@10", "mrr@10", "coverage@10")
+    metrics = ("ndcg@10", "recall@10", "hit_rate@10", "mrr@10", "coverage@10")
     rows = []
     for name, model in content["models"].items():
         values = model["metrics"]
         shown = ["-" if values.get(metric) is None else f"{values[metric]:.4f}" for metric in metrics]
         low, high = model["ci95"]["ndcg@10"]
-        rows.append((name, shown[0], f"{low:.4f} to {high:.4f}", *shown[1:]))
+        rows.append((name, shown[0], f"{low:.4f}-{high:.4f}", *shown[1:]))
     columns = ("model", metrics[0], "95 %", *metrics[1:])
     console.table(columns, rows, title=f"{content['dataset']['users']:,} users")
     verdict = content.get("gate")

@@ -30,7 +30,7 @@ from pipelines.release.workplace import recorded_parity
 from pipelines.settings import Settings, load_settings
 from pipelines.tracking import code_revision
 from pipelines.training.baselines import baseline_lists
-from pipelines.training.retrain import write_item_state
+from pipelines.training.item_state import write_item_state
 from pipelines.training.training_set import TrainingSet
 from serving.bundle import Bundle, BundleError
 from serving.users import user_batch_from_table
