@@ -22,8 +22,8 @@ def declare() -> dict[str, int]:
 
 def load(as_of: str | None) -> dict[str, Any]:
     """Load the online store with the newest values known at `as_of` (None: at the last build)."""
-    report = materialize(load_settings(), end=_instant(as_of))
-    return {"as_of": report.end.isoformat(), **report.model_dump(mode="json")}
+    loaded = materialize(load_settings(), end=_instant(as_of)).model_dump(mode="json")
+    return {"as_of": loaded["end"], **loaded}
 
 
 def _instant(text: str | None) -> datetime | None:
