@@ -14,7 +14,7 @@ from serving.ranking import Encoder, Ranker, placed_among
 from serving.reasons import Reason
 from serving.related import going_with, popular_beside, similar_to
 from serving.reranking import RerankSettings, Rhythms, purchase_rhythms, rerank
-from serving.retrieval import Candidates, Mask, retrieve
+from serving.retrieval import Candidates, Mask, most_popular, retrieve
 from serving.users import UserBatch, empty_user
 
 __all__ = ["Context", "RankedLists", "Recommendation", "Recommender"]
@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int32]
 
 RELATED_SOURCES = ("similar", "bought_together")
-"""Sources of the item and cart surfaces, behind those of the release."""
+"""Sources of the item and cart surfaces."""
 
 SPECIFICITY = {"personal": 3, "item_knn": 2, "two_tower": 1}
 """How much a source knows of the shopper."""
@@ -50,7 +50,7 @@ class Recommender:
             BundleError: a graph is not what the bundle's spec says.
         """
         self.bundle = bundle
-        self.source_names = (*bundle.spec.sources, *RELATED_SOURCES)
+        self.source_names = tuple(dict.fromkeys((*bundle.spec.sources, "popularity", *RELATED_SOURCES)))
         self._encoder = Encoder(bundle) if bundle.query_encoder_path else None
         self._ranker = Ranker(bundle) if bundle.ranker_path else None
 
@@ -116,21 +116,25 @@ class Recommender:
         self, users: UserBatch, context: Context, allowed: Mask | None, rhythms: Rhythms
     ) -> RankedLists:
         """Home and category: the whole chain; what is popular for those of whom no event is known."""
-        queries = self._encoder.encode(users) if self._encoder else None
-        candidates = retrieve(self.bundle, users, queries, allowed=allowed)
-        # Where two sources put an item equally high, the one that knows more of the shopper is named.
-        telling = [SPECIFICITY.get(source, 0) * 1e-4 for source in self.bundle.spec.sources]
-        sources = np.argmax(candidates.source_scores + np.array(telling, np.float32), axis=2).astype(np.int8)
+        bundle, shape = self.bundle, (len(users), self.bundle.spec.candidates)
+        lists = RankedLists(
+            np.full(shape, -1, np.int32), np.full(shape, -np.inf, np.float32), np.zeros(shape, np.int8)
+        )
         warm = users.has_history
-        scores = np.full(candidates.items.shape, -np.inf, np.float32)
         if warm.any():
-            scores[warm] = self._scores(users.rows(np.flatnonzero(warm)), candidates.rows(warm))
-        if "popularity" in self.bundle.spec.sources and not warm.all():
-            offered = candidates.items[~warm]
-            popularity = self.bundle.popularity[offered]
-            scores[~warm] = np.where(offered >= 0, popularity, np.float32(-np.inf))
-            sources[~warm] = self.bundle.spec.sources.index("popularity")
-        lists = RankedLists(candidates.items, scores, sources)
+            some = users.rows(np.flatnonzero(warm))
+            queries = self._encoder.encode(some) if self._encoder else None
+            candidates = retrieve(bundle, some, queries, allowed=allowed)
+            # Where two sources put an item equally high, the one that knows more of the shopper is named.
+            telling = [SPECIFICITY.get(source, 0) * 1e-4 for source in bundle.spec.sources]
+            lists.items[warm] = candidates.items
+            lists.scores[warm] = self._scores(some, candidates)
+            lists.sources[warm] = np.argmax(candidates.source_scores + np.array(telling), axis=2)
+        if not warm.all():
+            popular = most_popular(bundle, shape[1], allowed)
+            cold = np.ix_(~warm, np.arange(len(popular)))
+            lists.items[cold], lists.scores[cold] = popular, bundle.popularity[popular]
+            lists.sources[cold] = self.source_names.index("popularity")
         return self._finished(users, context, lists, context.surface, rhythms)
 
     def _related(
@@ -159,8 +163,7 @@ class Recommender:
             own = self.standing(users.rows(warm), items[warm, : len(related)], allowed)
             scores[warm, : len(related)] += PERSONAL_WEIGHT[relation] * own
         sources = np.full(items.shape, self.source_names.index(relation), np.int8)
-        if "popularity" in bundle.spec.sources:
-            sources[:, len(related) :] = bundle.spec.sources.index("popularity")
+        sources[:, len(related) :] = self.source_names.index("popularity")
         return self._finished(users, context, RankedLists(items, scores, sources), relation, rhythms)
 
     def _finished(

@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -157,6 +159,15 @@ def test_any_request_has_an_answer(engine: SearchEngine, text, category, brand, 
     answer = engine.search(SearchRequest(text, k=4, filters=wishes))
     assert len(answer.items) <= 4
     assert answer.total >= 0
+
+
+def test_threads_share_an_engine(engine: SearchEngine, graph_bundle: Bundle):
+    texts = ["bread", "bluw cheese", "good", "", "spaceship", "chee"]
+    user = user_batch(graph_bundle, [history(("cheese", "purchase", 2.0))], [NOW])
+    expected = {text: engine.search(SearchRequest(text), user) for text in texts}
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda text: engine.search(SearchRequest(text), user), texts * 20))
+    assert answers == [expected[text] for text in texts] * 20
 
 
 def test_a_release_without_text_index_lets_shoppers_browse(tiny_bundle: Bundle):

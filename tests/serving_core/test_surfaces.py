@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -196,6 +198,15 @@ def test_diversity_is_the_callers_choice(recommender: Recommender, buyer):
     assert len(set(categories)) == 4
     loose = RerankSettings(max_per_category=0, just_bought_hours=0)
     assert len({item.category for item in listed(recommender, buyer, k=2, reranking=loose)}) == 1
+
+
+def test_nobody_gets_an_answer_where_popularity_is_no_source(graph_bundle: Bundle):
+    spec = replace(graph_bundle.spec, sources=("two_tower", "personal"))
+    # In the directory above there are no graphs, whose width would be that of four sources.
+    recommender = Recommender(replace(graph_bundle, spec=spec, directory=graph_bundle.directory.parent))
+    answer = listed(recommender, k=2)
+    assert ids(answer) == ["banana", "bread"]
+    assert answer[0].source == "popularity"
 
 
 def test_a_bundle_without_graphs_still_makes_lists(tiny_bundle: Bundle):
