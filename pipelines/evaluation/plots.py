@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import NDArray
 
 from pipelines.evaluation.evaluation import Evaluation
 from pipelines.evaluation.probabilities import OutcomeScores
@@ -104,6 +105,7 @@ def slice_dots(evaluation: Evaluation, models: Sequence[str], palette: Mapping[s
                     "o",
                     color=palette[model],
                     markersize=5,
+                    clip_on=False,
                     label=spoken(model) if row == 0 else None,
                 )
         labels = [_slice_label(name, first[name].users) for name in names]
@@ -215,15 +217,9 @@ def _slice_label(name: str, users: int) -> str:
     return f"{spoken(value)}{noun} (n = {users:,})"
 
 
-def _bin_labels(bins: Sequence[float] | np.ndarray) -> list[str]:
-    ends = [*list(bins[1:]), None]
-    labels = []
-    for low, end in zip(bins, ends, strict=True):
-        if end is None:
-            labels.append(f"{low:,.0f}+")
-        else:
-            labels.append(f"{low:,.0f}" if end - low <= 1 else f"{low:,.0f} to\n{end - 1:,.0f}")
-    return labels
+def _bin_labels(bins: Sequence[float] | NDArray[np.float64]) -> list[str]:
+    """The lower ends, short enough to stand side by side."""
+    return ["0", *(f"{low / 1000:.3g}k+" if low >= 1000 else f"{low:.0f}+" for low in bins[1:])]
 
 
 def _svg(figure: Figure) -> str:

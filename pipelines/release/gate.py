@@ -142,13 +142,14 @@ def _beats_best_baseline(candidate: Scores, baselines: Mapping[str, Scores], pol
             received="none",
         )
     best = max(measured, key=measured.__getitem__)
+    rank = f"the best of {len(means)} baselines" if len(means) > 1 else "the only baseline"
     gain = paired_interval(
         candidate.headline_values, baselines[best].headline_values, seed=policy.seed, level=policy.level
     )
     return Check(
         name=name,
         passed=gain.low > 0,
-        expected=f"{candidate.headline} above {best}, the best of {len(means)} baselines, with the whole "
+        expected=f"{candidate.headline} above {best}, {rank}, with the whole "
         f"{policy.level:.0%} interval of the paired difference above zero",
         received=f"{candidate.headline_mean:.4f} against {measured[best]:.4f}, difference {_signed(gain)}",
     )
