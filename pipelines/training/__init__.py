@@ -1,0 +1,1 @@
+"""Training: baselines, the retrieval model, the ranking model, and what they leave in a release bundle."""

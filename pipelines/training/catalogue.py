@@ -1,0 +1,90 @@
+"""What the models know of items beside their ids: category path, brand, price level and title words, as codes."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from itertools import chain
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+CATEGORY_LEVELS = 3
+"""Levels of the category path that have codes of their own."""
+
+CODE_COLUMNS = ("item", *(f"category_{level}" for level in range(1, CATEGORY_LEVELS + 1)), "brand")
+"""Columns of `item_codes`; `item` is the code in the vocabulary of retrieval, 0 = too rare for one."""
+
+PATH = " > "
+"""Between the levels of a category path."""
+
+TITLE_WORDS = 6
+"""Words of a title that the candidate encoder sees."""
+
+VOCABULARY_WORDS = 5_000
+"""Most words with a code."""
+
+WORD = re.compile(r"[^\W\d_]{2,}", re.UNICODE)
+
+
+def item_codes(
+    catalogue: pa.Table, events_of_item: npt.NDArray[np.int64], minimum_events: int
+) -> npt.NDArray[np.int32]:
+    """[n, K] codes in the order of `CODE_COLUMNS`, 0 = unknown.
+
+    Args:
+        catalogue: Items in the bundle's columns.
+        events_of_item: [n] events of each item before retrieval's end.
+        minimum_events: Items with fewer events share the code 0.
+    """
+    known = events_of_item >= minimum_events
+    ids = np.where(known, np.cumsum(known), 0)
+    levels = [_codes(texts) for texts in _category_levels(_texts(catalogue, "category"))]
+    return np.stack([ids, *levels, _codes(_texts(catalogue, "brand"))], axis=1).astype(np.int32)
+
+
+def title_words(catalogue: pa.Table) -> tuple[npt.NDArray[np.int32], int]:
+    """Codes of each title's first words `[n, TITLE_WORDS]`, 0 = none, and the size of their vocabulary."""
+    words = [WORD.findall(title.lower())[:TITLE_WORDS] for title in _texts(catalogue, "title")]
+    counts = Counter(chain.from_iterable(words))
+    frequent = [word for word, count in counts.most_common(VOCABULARY_WORDS) if count > 1]
+    code_of = {word: code for code, word in enumerate(frequent, start=1)}
+    codes = np.zeros((len(words), TITLE_WORDS), np.int32)
+    rows = np.repeat(np.arange(len(words)), [len(row) for row in words])
+    places = np.concatenate([np.arange(len(row)) for row in words]).astype(np.int64)
+    codes[rows, places] = [code_of.get(word, 0) for word in chain.from_iterable(words)]
+    return codes, len(frequent)
+
+
+def price_levels(prices: npt.NDArray[np.float64], levels: int = 20) -> npt.NDArray[np.int32]:
+    """[n] 1-based quantile of each price among the known ones, 0 = unknown."""
+    known = np.isfinite(prices)
+    if not known.any():
+        return np.zeros(len(prices), np.int32)
+    edges = np.unique(np.quantile(prices[known], np.linspace(0, 1, levels + 1)[1:-1]))
+    return np.where(known, np.searchsorted(edges, prices, side="right") + 1, 0).astype(np.int32)
+
+
+def _texts(catalogue: pa.Table, column: str) -> list[str]:
+    if column not in catalogue.column_names:
+        return [""] * catalogue.num_rows
+    texts: list[str] = pc.fill_null(catalogue.column(column), "").to_pylist()
+    return texts
+
+
+def _category_levels(paths: Sequence[str]) -> list[list[str]]:
+    """Per level the path down to it, "" where a path is shorter."""
+    split = [path.split(PATH) if path else [] for path in paths]
+    return [
+        [PATH.join(parts[:level]) if len(parts) >= level else "" for parts in split]
+        for level in range(1, CATEGORY_LEVELS + 1)
+    ]
+
+
+def _codes(texts: Sequence[str]) -> npt.NDArray[np.int32]:
+    """1-based place among the distinct texts, 0 for the empty one."""
+    distinct, codes = np.unique(np.array(["", *texts], object).astype(str), return_inverse=True)
+    del distinct
+    narrow: npt.NDArray[np.int32] = codes[1:].astype(np.int32)
+    return narrow

@@ -1,0 +1,151 @@
+"""How the models are trained: frozen choices, logged whole with every run."""
+
+from collections.abc import Mapping
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipelines.errors import WrongUsageError
+
+
+class Frozen(BaseModel):
+    """Base of the configurations: unchangeable, and a misspelt field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RetrievalConfig(Frozen):
+    """The two-tower model."""
+
+    history_length: int = Field(default=64, ge=1)
+    """Events that the query encoder sees, newest first (L)."""
+
+    dimensions: int = Field(default=64, ge=8)
+    """Length of query and item vectors (D)."""
+
+    blocks: int = Field(default=1, ge=0)
+    """Self-attention blocks over the history."""
+
+    heads: int = Field(default=2, ge=1)
+    """Attention heads of each block."""
+
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    """Share of activations dropped in training."""
+
+    id_dropout: float = Field(default=0.1, ge=0, lt=1)
+    """Share of item ids hidden in training, so that content learns to speak for items without history."""
+
+    minimum_events: int = Field(default=3, ge=1)
+    """Events an item needs before `retrieval_until` to get an id of its own; rarer ones live by their content."""
+
+    positives: int = Field(default=8, ge=1)
+    """Items sampled per request from what the user took within the horizon after it."""
+
+    extra_negatives: int = Field(default=1024, ge=0)
+    """Items drawn uniformly from the catalogue per batch, negatives for every row beside the batch's own items."""
+
+    temperature: float = Field(default=0.07, gt=0)
+    """Divisor of the cosine logits."""
+
+    batch_size: int = Field(default=128, ge=2)
+    """Requests per step; each brings `positives` rows."""
+
+    epochs: int = Field(default=4, ge=1)
+    """Most passes over the requests; the best one on validation is kept."""
+
+    patience: int = Field(default=1, ge=1)
+    """Passes without a better validation recall before training stops."""
+
+    learning_rate: float = Field(default=2e-3, gt=0)
+    """Adam's first learning rate; it falls by a cosine to a tenth."""
+
+    request_days: float = Field(default=7, gt=0)
+    """Days between a user's training requests; less where the shop's history is short."""
+
+    requests_per_epoch: int = Field(default=60_000, ge=1)
+    """Most requests in one pass; larger shops are sampled anew for every pass."""
+
+
+class RankingConfig(Frozen):
+    """The multi-task ranking model."""
+
+    requests: int = Field(default=4, ge=1)
+    """Instants of training requests, half a horizon apart."""
+
+    users_per_request: int = Field(default=3_000, ge=1)
+    """Most users sampled at one instant."""
+
+    crosses: int = Field(default=2, ge=1)
+    """Cross layers (DCN v2)."""
+
+    projection: int = Field(default=32, ge=1)
+    """Rank of each cross layer's matrix."""
+
+    hidden: tuple[int, ...] = (64, 32)
+    """Widths of the dense layers behind the crosses."""
+
+    embedding: int = Field(default=4, ge=1)
+    """Length of each embedding of a profile value."""
+
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    """Share of activations dropped in training."""
+
+    listwise_weight: float = Field(default=1.0, ge=0)
+    """Weight of the listwise softmax loss of the score beside the tasks' cross-entropies."""
+
+    batch_size: int = Field(default=64, ge=1)
+    """Requests (whole lists) per step."""
+
+    epochs: int = Field(default=6, ge=1)
+    """Most passes; the best one by validation NDCG@10 is kept."""
+
+    patience: int = Field(default=2, ge=1)
+    """Passes without a better validation NDCG@10 before training stops."""
+
+    learning_rate: float = Field(default=1e-3, gt=0)
+    """Adam's first learning rate; it falls by a cosine to a tenth."""
+
+
+class TrainingConfig(Frozen):
+    """Everything that shapes a release; the same defaults for every shop."""
+
+    seed: int = 0
+    """Seed of every draw."""
+
+    horizon_days: float = Field(default=14, gt=0)
+    """Days over which a request is labelled; shorter where the shop's history is short."""
+
+    history_length: int = Field(default=512, ge=1)
+    """Events of a user that the sources and the ranker see, newest first (N)."""
+
+    candidates: int = Field(default=200, ge=10)
+    """Items that retrieval hands to the ranker (C)."""
+
+    target_types: tuple[str, ...] | None = None
+    """Event types that mean success; by default the strongest that the shop has: purchase, cart, rating, view."""
+
+    quantization: Literal["dynamic-int8", "none"] = "dynamic-int8"
+    """Compression of the graphs; kept only where lists stay the same, else float."""
+
+    retrieval: RetrievalConfig = RetrievalConfig()
+    """The two-tower model."""
+
+    ranking: RankingConfig = RankingConfig()
+    """The ranking model."""
+
+    @classmethod
+    def of(cls, choices: Mapping[str, Any] | None, *, budget: Literal["full", "short"] = "full") -> Self:
+        """The configuration with these choices over the defaults, shortened where the budget says so.
+
+        Raises:
+            WrongUsageError: A field is unknown or out of range.
+        """
+        try:
+            config = cls.model_validate(dict(choices or {}))
+        except ValidationError as error:
+            raise WrongUsageError(f"expected the fields of TrainingConfig, received {error}") from error
+        if budget == "full":
+            return config
+        retrieval = config.retrieval.model_copy(update={"epochs": 1, "requests_per_epoch": 6_000})
+        ranking = config.ranking.model_copy(update={"epochs": 2, "users_per_request": 800})
+        return config.model_copy(update={"retrieval": retrieval, "ranking": ranking})

@@ -1,0 +1,85 @@
+"""LiteRT flatbuffers out of trained graphs, and how close they stay to them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from ai_edge_litert.interpreter import Interpreter
+
+from pipelines.errors import TrainingError
+from pipelines.training.tensorflow import Tensor, tf
+
+SIGNATURE = "serving_default"
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """How a flatbuffer's answers differ from those of the graph that it was made from."""
+
+    part: str
+    overlap: float
+    """Mean share of the first ten that stay the first ten; for vectors, of the nearest ten items."""
+    largest_difference: float
+    """Largest absolute difference of any output value."""
+    quantization: str
+    """`dynamic-int8` or `none`."""
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as JSON."""
+        return asdict(self)
+
+
+def convert(
+    function: Callable[..., dict[str, Tensor]], inputs: Mapping[str, Any], quantization: str, path: Path
+) -> None:
+    """Write the function as a flatbuffer with one named input and output each, of built-in operations only.
+
+    Args:
+        function: Takes the inputs by name, returns the outputs by name.
+        inputs: `tf.TensorSpec` of every input, batch size 1.
+        quantization: `dynamic-int8` or `none`.
+        path: Where the flatbuffer is written.
+
+    Raises:
+        TrainingError: The converter refused the graph.
+    """
+    module = tf.Module()
+    specs = [tf.TensorSpec(spec.shape, spec.dtype, name=name) for name, spec in inputs.items()]
+
+    # One explicit, flat signature: saving the model itself would re-trace `call` with its own arguments.
+    @tf.function(input_signature=specs)
+    def serve(*values: Tensor) -> dict[str, Tensor]:
+        return function(**dict(zip(inputs, values, strict=True)))
+
+    module.serve = serve
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([serve.get_concrete_function()], module)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    if quantization == "dynamic-int8":
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    try:
+        path.write_bytes(converter.convert())
+    except Exception as error:  # the converter raises its own, undocumented kinds
+        raise TrainingError(f"expected a graph of LiteRT's built-in operations, received {error}") from error
+
+
+def run(path: Path, inputs: Arrays) -> dict[str, npt.NDArray[np.float32]]:
+    """The flatbuffer's outputs `[B, …]` for inputs `[B, …]`, one row after the other."""
+    interpreter = Interpreter(model_path=str(path), num_threads=1)
+    interpreter.allocate_tensors()
+    runner = interpreter.get_signature_runner()
+    names = [name for name in runner.get_input_details() if name in inputs]
+    rows = len(inputs[names[0]])
+    answers = [runner(**{name: inputs[name][row : row + 1] for name in names}) for row in range(rows)]
+    return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
+
+
+def overlap(expected: npt.NDArray[np.float32], received: npt.NDArray[np.float32], k: int = 10) -> float:
+    """Mean share of each row's k highest columns that are among the k highest of the other."""
+    k = min(k, expected.shape[1])
+    best = [np.argsort(-scores, axis=1, kind="stable")[:, :k] for scores in (expected, received)]
+    return float(np.mean([np.isin(ours, theirs).mean() for ours, theirs in zip(*best, strict=True)]))

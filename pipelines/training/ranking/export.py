@@ -1,0 +1,75 @@
+"""The ranker, with its signals inside, written into the bundle."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from pipelines.training import litert
+from pipelines.training.litert import Parity
+from pipelines.training.ranking.signals import signals
+from pipelines.training.ranking.train import TrainedRanker
+from pipelines.training.retrieval.export import user_inputs
+from pipelines.training.tensorflow import Tensor, tf
+from pipelines.training.training_set import VALIDATION, TrainingSet
+from serving.bundle import Bundle, write_spec
+from serving.bundle.layout import RANKER
+from serving.ranking import Encoder, ranker_inputs
+from serving.retrieval import retrieve
+
+LEAST_OVERLAP = 0.98
+"""Share of the first ten items that compression may not go below."""
+
+COMPARED_USERS = 100
+
+
+def export(trained: TrainedRanker, material: TrainingSet) -> Parity:
+    """Write the flatbuffer, compressed where lists stay the same, and name its outputs in the spec.
+
+    Returns:
+        How close the written flatbuffer is to the trained graph.
+    """
+    bundle = Bundle.open(material.workdir)
+    spec = replace(bundle.spec, ranker_outputs=trained.network.tasks)
+    write_spec(material.workdir, spec)
+    n_types = len(spec.event_types)
+
+    def rank(**given: Tensor) -> dict[str, Tensor]:
+        computed = signals(
+            given["history_codes"],
+            given["history_types"],
+            given["history_ages_s"],
+            given["candidate_codes"],
+            n_types=n_types,
+        )
+        names = ("candidate_features", "retrieval_scores", "source_scores", "user_features", "user_profile")
+        return trained.outputs(signals=computed, **{name: given[name] for name in names})
+
+    specs = {
+        **user_inputs(spec, spec.history_length),
+        "candidate_codes": tf.TensorSpec([1, spec.candidates, 1 + len(spec.code_columns)], tf.int32),
+        "candidate_features": tf.TensorSpec([1, spec.candidates, len(spec.item_features)], tf.float32),
+        "retrieval_scores": tf.TensorSpec([1, spec.candidates], tf.float32),
+        "source_scores": tf.TensorSpec([1, spec.candidates, len(spec.sources)], tf.float32),
+    }
+    users = material.requests(VALIDATION).users
+    users = users.rows(np.arange(min(COMPARED_USERS, len(users))))
+    offered = retrieve(bundle, users, Encoder(bundle).encode(users))
+    inputs = ranker_inputs(bundle, users, offered)
+    compared = [
+        rank(**{name: values[row : row + 1] for name, values in inputs.items()}) for row in range(len(users))
+    ]
+    expected = {name: np.concatenate([one[name].numpy() for one in compared]) for name in compared[0]}
+    path, listed = material.workdir / RANKER, offered.items >= 0
+    for quantization in dict.fromkeys([material.config.quantization, "none"]):
+        litert.convert(rank, specs, quantization, path)
+        received = litert.run(path, inputs)
+        ours, theirs = (np.where(listed, one["score"], -np.inf) for one in (expected, received))
+        parity = Parity(
+            "ranker",
+            litert.overlap(ours, theirs),
+            max(float(np.abs(expected[name] - received[name])[listed].max()) for name in expected),
+            quantization,
+        )
+        if parity.overlap >= LEAST_OVERLAP:
+            break
+    return parity

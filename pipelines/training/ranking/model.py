@@ -1,0 +1,147 @@
+"""The ranking model: explicit crosses (DCN v2), a listwise score, and one probability per task, in TFRS."""
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.training.config import RankingConfig
+from pipelines.training.layers import Profile, Standardize
+from pipelines.training.tensorflow import Tensor, tf, tfrs
+
+NETWORK_INPUTS = (
+    "signals",
+    "candidate_features",
+    "retrieval_scores",
+    "source_scores",
+    "user_features",
+    "user_profile",
+)
+PADDED = -1e9
+RATING = "rating"
+
+
+class RankingNetwork(tf.keras.layers.Layer):
+    """What is known of each candidate item and its user, to a score and a logit per task."""
+
+    def __init__(
+        self,
+        tasks: tuple[str, ...],
+        items: Standardize,
+        users: Standardize,
+        profile_sizes: list[int],
+        config: RankingConfig,
+    ) -> None:
+        super().__init__(name="ranking_network")
+        self.tasks, self.items, self.users = tasks, items, users
+        self.profile = Profile(profile_sizes, config.embedding, "profile") if profile_sizes else None
+        self.user_dense = tf.keras.layers.Dense(16, activation="relu", name="user")
+        self.crosses = [
+            tfrs.layers.dcn.Cross(projection_dim=config.projection, name=f"cross_{place}")
+            for place in range(config.crosses)
+        ]
+        self.dense = [
+            tf.keras.layers.Dense(width, activation="relu", name=f"dense_{place}")
+            for place, width in enumerate(config.hidden)
+        ]
+        self.dropout = tf.keras.layers.Dropout(config.dropout)
+        self.score = tf.keras.layers.Dense(1, name="score")
+        self.linear = tf.keras.layers.Dense(1, name="linear", use_bias=False)
+        self.logits = tf.keras.layers.Dense(len(tasks), name="logits")
+
+    def call(
+        self,
+        signals: Tensor,
+        candidate_features: Tensor,
+        retrieval_scores: Tensor,
+        source_scores: Tensor,
+        user_features: Tensor,
+        user_profile: Tensor,
+        training: bool = False,
+    ) -> tuple[Tensor, Tensor]:
+        """Score [B, C] and logits [B, C, T].
+
+        Args:
+            signals: [B, C, S] of `pipelines.training.ranking.signals`.
+            candidate_features: [B, C, F] raw, NaN = unknown.
+            retrieval_scores: [B, C] dot product of the towers.
+            source_scores: [B, C, O] 1 / rank in each source.
+            user_features: [B, U] raw, NaN = unknown.
+            user_profile: [B, P] codes.
+            training: Whether dropout is on.
+        """
+        about_user = [self.users(user_features)]
+        if self.profile is not None:
+            about_user.append(self.profile(user_profile))
+        user = self.user_dense(tf.concat(about_user, axis=-1))[:, None, :]
+        user += tf.zeros_like(retrieval_scores)[..., None]
+        offers = tf.concat([retrieval_scores[..., None] * 2.0, tf.sqrt(source_scores)], axis=-1)
+        inputs = tf.concat([signals, offers, self.items(candidate_features), user], axis=-1)
+        crossed = inputs
+        for cross in self.crosses:
+            crossed = cross(inputs, crossed)
+        hidden = self.dropout(crossed, training=training)
+        for dense in self.dense:
+            hidden = self.dropout(dense(hidden), training=training)
+        score = self.score(hidden) + self.linear(tf.concat([signals, offers], axis=-1))
+        return score[..., 0], self.logits(tf.concat([hidden, score], axis=-1))
+
+
+class Ranker(tfrs.Model):
+    """A TFRS ranking task per label, and a softmax over each list for the score."""
+
+    def __init__(self, network: RankingNetwork, config: RankingConfig) -> None:
+        super().__init__()
+        self.network, self.listwise_weight = network, config.listwise_weight
+        self.ranking_tasks = {
+            name: tfrs.tasks.Ranking(
+                loss=tf.keras.losses.MeanSquaredError(reduction=tf.keras.losses.Reduction.SUM)
+                if name == RATING
+                else tf.keras.losses.BinaryCrossentropy(
+                    from_logits=True, reduction=tf.keras.losses.Reduction.SUM
+                )
+            )
+            for name in network.tasks
+        }
+
+    def compute_loss(self, inputs: dict[str, Tensor], training: bool = False) -> Tensor:
+        """Mean loss of the tasks plus the listwise loss of the first one's positives.
+
+        Args:
+            inputs: The network's inputs, `labels` [B, C, T] (NaN = no label) and `weights` [B, C] (0 at padding).
+            training: Whether dropout is on.
+        """
+        score, logits = self.network(**{name: inputs[name] for name in NETWORK_INPUTS}, training=training)
+        total = self.listwise_weight * listwise_loss(inputs["labels"][..., 0], score, inputs["weights"])
+        for place, (name, task) in enumerate(self.ranking_tasks.items()):
+            labels = inputs["labels"][..., place]
+            told = ~tf.math.is_nan(labels)
+            weights = tf.where(told, inputs["weights"], 0.0)
+            loss = task(
+                labels=tf.reshape(tf.where(told, labels, 0.0), [-1, 1]),
+                predictions=tf.reshape(logits[..., place], [-1, 1]),
+                sample_weight=tf.reshape(weights, [-1, 1]),
+            )
+            total += loss / tf.maximum(tf.reduce_sum(weights), 1.0)
+        return total
+
+
+def listwise_loss(labels: Tensor, score: Tensor, weights: Tensor) -> Tensor:
+    """Mean cross-entropy between the list's positives and the softmax of its scores (ListNet, Cao et al., 2007).
+
+    A list counts by the square root of its positives; one without any not at all.
+
+    Args:
+        labels: [B, C] 0 or 1.
+        score: [B, C].
+        weights: [B, C] copies of an item that a sampled one stands for; 0 at padding.
+    """
+    positives = tf.where(weights > 0, labels, 0.0)
+    count = tf.reduce_sum(positives, axis=1, keepdims=True)
+    shifted = tf.where(weights > 0, score + tf.math.log(tf.maximum(weights, 1e-6)), PADDED)
+    shares = positives / tf.sqrt(tf.maximum(count, 1.0))
+    losses = -tf.reduce_sum(shares * tf.nn.log_softmax(shifted), axis=1)
+    return tf.reduce_sum(losses) / tf.maximum(tf.reduce_sum(tf.sqrt(count)), 1.0)
+
+
+def sigmoid(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Probabilities of logits, without overflow."""
+    return (0.5 * (1 + np.tanh(0.5 * logits))).astype(np.float32)

@@ -1,0 +1,127 @@
+"""The steps of retraining, each to be run in a process of its own: text and numbers in, text and numbers out.
+
+build_training_set → train_retrieval → train_ranking → (release: evaluate, write_item_state, seal)
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pipelines.errors import WrongUsageError
+from pipelines.settings import Settings, load_settings
+from pipelines.training.config import TrainingConfig
+from pipelines.training.item_state import write_item_state
+from pipelines.training.training_set import TrainingSet
+
+__all__ = ["build_training_set", "train_ranking", "train_retrieval", "write_item_state"]
+
+
+def build_training_set(
+    as_of: datetime | str,
+    workdir: Path | str,
+    settings: Settings | None = None,
+    config: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Build the training set of a release and begin its bundle in `workdir`; what was there is replaced.
+
+    Args:
+        as_of: Exclusive cutoff: nothing at or after it is looked at.
+        workdir: The bundle under construction; the training set lies beside it, in `<workdir>.training`.
+        settings: Where lake and feature store are; by default as the environment says.
+        config: Fields of `TrainingConfig` that differ from the defaults.
+    """
+    from pipelines.training.build import build
+
+    settings = settings or load_settings()
+    chosen = TrainingConfig.of(config, budget=settings.training_budget)
+    return _timed(lambda: build(settings, instant_of(as_of), Path(workdir).absolute(), chosen))
+
+
+def train_retrieval(as_of: datetime | str, workdir: Path | str) -> dict[str, Any]:
+    """Train the two-tower model; write item vectors and the query encoder into the bundle.
+
+    Args:
+        as_of: That of the training set, as a check.
+        workdir: The bundle under construction.
+    """
+    from pipelines.training.retrieval.export import export
+    from pipelines.training.retrieval.report import recalls
+    from pipelines.training.retrieval.train import train
+
+    material = _material(as_of, workdir)
+
+    def step() -> dict[str, Any]:
+        trained = train(material)
+        parity = export(trained, material)
+        return {
+            **recalls(material),
+            "curve": trained.curve,
+            "parameters": int(trained.model.count_params()),
+            "parity": parity.to_json(),
+            "config": material.config.retrieval.model_dump(mode="json"),
+        }
+
+    return _timed(step)
+
+
+def train_ranking(as_of: datetime | str, workdir: Path | str) -> dict[str, Any]:
+    """Train the ranking model on what retrieval offers; write the ranker, and the item state of the test instant.
+
+    Args:
+        as_of: That of the training set, as a check.
+        workdir: The bundle under construction, with the query encoder and item vectors.
+    """
+    from pipelines.training.ranking.export import export
+    from pipelines.training.ranking.train import train
+
+    material = _material(as_of, workdir)
+
+    def step() -> dict[str, Any]:
+        write_item_state(material.workdir, material.split.retrieval_until)
+        trained = train(material)
+        parity = export(trained, material)
+        write_item_state(material.workdir, material.split.test_from)
+        return {
+            **trained.metrics,
+            "rows": trained.rows,
+            "tasks": list(trained.network.tasks),
+            "curve": trained.curve,
+            "parameters": int(trained.network.count_params()),
+            "parity": parity.to_json(),
+            "config": material.config.ranking.model_dump(mode="json"),
+        }
+
+    return _timed(step)
+
+
+def instant_of(value: datetime | str) -> datetime:
+    """The instant in UTC, from ISO 8601 where it is text.
+
+    Raises:
+        WrongUsageError: The text is none.
+    """
+    try:
+        instant = datetime.fromisoformat(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise WrongUsageError(
+            f"expected as_of as ISO 8601, such as 2018-01-01T00:00:00Z, received {value!r}"
+        ) from error
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+
+
+def _timed(step: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    started = time.perf_counter()
+    result = step()
+    return {**result, "seconds": round(time.perf_counter() - started, 2)}
+
+
+def _material(as_of: datetime | str, workdir: Path | str) -> TrainingSet:
+    material = TrainingSet.open(Path(workdir).absolute())
+    if material.split.as_of != instant_of(as_of):
+        raise WrongUsageError(
+            f"expected as_of {material.split.as_of.isoformat()}, for which the training set in {workdir} was "
+            f"built, received {instant_of(as_of).isoformat()}"
+        )
+    return material

@@ -1,0 +1,165 @@
+"""The shop in numbers: events as arrays of user, item, type and time, and the catalogue they point into."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.errors import TrainingError
+from pipelines.lake import Lake
+
+TARGETS = ("purchase", "cart", "rating", "view")
+"""Event types that can mean success, strongest first."""
+
+NOT_IN_HISTORIES = ("impression", "search")
+"""Event types that say what was shown or asked for, not what a user did with an item."""
+
+EVENT_COLUMNS = ("event_id", "event_at", "user_id", "session_id", "event_type", "item_id", "rating")
+
+CATALOGUE_SEED = 20_170_101
+"""Seed of the catalogue's order, which must say nothing about when an item first appeared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interactions:
+    """What users did with items, ordered by user, then time; E rows."""
+
+    users: npt.NDArray[np.int32]
+    """[E] rows of the shop's users."""
+    items: npt.NDArray[np.int32]
+    """[E] item indices."""
+    types: npt.NDArray[np.int32]
+    """[E] 1-based codes into `Shop.event_types`."""
+    times: npt.NDArray[np.int64]
+    """[E] unix seconds."""
+    baskets: npt.NDArray[np.int64]
+    """[E] rows of one visit share a number; without sessions, a visit is a user's day."""
+    ratings: npt.NDArray[np.float32]
+    """[E] NaN where the event is no rating."""
+
+    def __len__(self) -> int:
+        return len(self.users)
+
+    def rows(self, chosen: npt.NDArray[Any]) -> Self:
+        """Some of the rows, by mask or ascending index, so that the order stays."""
+        return type(self)(**{entry.name: getattr(self, entry.name)[chosen] for entry in fields(self)})
+
+    def before(self, at: datetime) -> Self:
+        """The rows before the instant (exclusive)."""
+        return self.rows(self.times < at.timestamp())
+
+    def between(self, starts_at: datetime, ends_at: datetime) -> Self:
+        """The rows from `starts_at` (inclusive) to `ends_at` (exclusive)."""
+        return self.rows((self.times >= starts_at.timestamp()) & (self.times < ends_at.timestamp()))
+
+
+@dataclass(frozen=True, slots=True)
+class Shop:
+    """What was known of a shop before `as_of`."""
+
+    user_ids: pa.StringArray
+    """Users with at least one interaction, ascending."""
+    catalogue: pa.Table
+    """The newest state of every item, in the bundle's columns; row i is item index i."""
+    event_types: tuple[str, ...]
+    """Types of the interactions, ascending."""
+    target_types: tuple[str, ...]
+    """Types that mean success."""
+    interactions: Interactions
+
+    @property
+    def n_items(self) -> int:
+        """Items of the catalogue."""
+        return int(self.catalogue.num_rows)
+
+    @property
+    def target_codes(self) -> npt.NDArray[np.int32]:
+        """1-based codes of the target types."""
+        return np.array([self.event_types.index(name) + 1 for name in self.target_types], np.int32)
+
+
+def read_shop(lake: Lake, as_of: datetime, target_types: Sequence[str] | None = None) -> Shop:
+    """The shop as the lake knew it before `as_of`.
+
+    Items that were met in events but never described are part of the catalogue, by their id alone.
+
+    Raises:
+        TrainingError: No interaction lies before `as_of`, or none is of a target type.
+    """
+    cutoff = pa.scalar(as_of, pa.timestamp("us", tz="UTC"))
+    usable = (pc.field("event_at") < cutoff) & pc.field("item_id").is_valid()
+    usable &= ~pc.field("event_type").isin(list(NOT_IN_HISTORIES))
+    events = lake.dataset("events").to_table(columns=list(EVENT_COLUMNS), filter=usable)
+    if events.num_rows == 0:
+        raise TrainingError(
+            f"expected interactions with items before {as_of.isoformat()}, received none; "
+            "ingest shop data first, or choose a later as_of"
+        )
+    event_types = tuple(sorted(pc.unique(events.column("event_type")).to_pylist()))
+    user_ids = pc.unique(events.column("user_id")).sort()
+    catalogue = _catalogue(lake, events, cutoff)
+    return Shop(
+        user_ids=user_ids,
+        catalogue=catalogue,
+        event_types=event_types,
+        target_types=_targets(event_types, target_types),
+        interactions=_interactions(events, user_ids, catalogue.column("item_id"), event_types),
+    )
+
+
+def _targets(event_types: Sequence[str], wanted: Sequence[str] | None) -> tuple[str, ...]:
+    if wanted is None:
+        wanted = next(([name] for name in TARGETS if name in event_types), event_types[:1])
+    if unknown := sorted(set(wanted) - set(event_types)):
+        raise TrainingError(
+            f"expected target types out of the shop's {', '.join(event_types)}, received {', '.join(unknown)}"
+        )
+    return tuple(wanted)
+
+
+def _interactions(
+    events: pa.Table, user_ids: pa.Array, item_ids: pa.ChunkedArray, event_types: Sequence[str]
+) -> Interactions:
+    times = pc.divide(events.column("event_at").cast(pa.int64()), 1_000_000).to_numpy()
+    users = pc.index_in(events.column("user_id"), value_set=user_ids).to_numpy()
+    order_of_ids = pc.rank(events.column("event_id"), sort_keys="ascending", tiebreaker="dense").to_numpy()
+    order = np.lexsort((order_of_ids, events.column("event_at").cast(pa.int64()).to_numpy(), users))
+    visits = pc.fill_null(events.column("session_id"), pc.binary_join_element_wise("day", _days(times), "-"))
+    keys = pc.binary_join_element_wise(events.column("user_id"), visits, "\x1f")
+    return Interactions(
+        users=users[order].astype(np.int32),
+        items=pc.index_in(events.column("item_id"), value_set=item_ids.combine_chunks()).to_numpy()[order],
+        types=pc.index_in(events.column("event_type"), value_set=pa.array(event_types)).to_numpy()[order] + 1,
+        times=times[order],
+        baskets=pc.rank(keys, tiebreaker="dense").to_numpy()[order].astype(np.int64),
+        ratings=events.column("rating").to_numpy()[order].astype(np.float32),
+    )
+
+
+def _days(times: npt.NDArray[np.int64]) -> pa.Array:
+    return pa.array(times // 86_400).cast(pa.string())
+
+
+def _catalogue(lake: Lake, events: pa.Table, cutoff: pa.Scalar) -> pa.Table:
+    """The newest state of each described item and the bare ids of the others, in a seeded order."""
+    met = pc.unique(events.column("item_id"))
+    if lake.exists("items"):
+        states = lake.dataset("items").to_table(filter=pc.field("updated_at") < cutoff)
+        newest = states.sort_by([("item_id", "ascending"), ("updated_at", "ascending")])
+        ids = newest.column("item_id").combine_chunks()
+        is_last = np.ones(len(ids), bool)
+        is_last[:-1] = pc.not_equal(ids[:-1], ids[1:]).to_numpy(zero_copy_only=False)
+        described = newest.filter(pa.array(is_last)).drop_columns(["updated_at"])
+    else:
+        described = pa.table({"item_id": pa.array([], pa.string())})
+    bare = met.filter(pc.invert(pc.is_in(met, value_set=described.column("item_id").combine_chunks())))
+    table = pa.concat_tables(
+        [described, pa.table({"item_id": bare, "title": bare})], promote_options="default"
+    ).sort_by("item_id")
+    shuffled = np.random.default_rng(CATALOGUE_SEED).permutation(table.num_rows)
+    return table.take(pa.array(shuffled)).combine_chunks()

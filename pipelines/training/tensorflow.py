@@ -1,0 +1,32 @@
+"""The door to TensorFlow: TFRS 0.7 needs legacy Keras, which is chosen before TensorFlow is first imported.
+
+Everything in training takes `tf` and `tfrs` from here.
+"""
+
+import os
+import sys
+from typing import Any
+
+from pipelines.errors import TrainingError
+
+if "tensorflow" in sys.modules and os.environ.get("TF_USE_LEGACY_KERAS") != "1":
+    raise TrainingError(
+        "expected TensorFlow to be imported first by pipelines.training.tensorflow, which chooses legacy Keras; "
+        "something imported it before. Train in a fresh process (pipelines.process)."
+    )
+os.environ["TF_USE_LEGACY_KERAS"] = "1"
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import tensorflow as tf
+import tensorflow_recommenders as tfrs
+
+__all__ = ["Tensor", "fix_seeds", "tf", "tfrs"]
+
+Tensor = Any
+"""A `tf.Tensor`; the library ships no types."""
+
+
+def fix_seeds(seed: int) -> None:
+    """Make weights, shuffles and dropout the same in every run on the same machine."""
+    tf.keras.backend.clear_session()
+    tf.keras.utils.set_random_seed(seed)
