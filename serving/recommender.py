@@ -14,7 +14,8 @@ from serving.ranking import Encoder, Ranker, placed_among
 from serving.reasons import Reason
 from serving.related import going_with, popular_beside, similar_to
 from serving.reranking import RerankSettings, Rhythms, purchase_rhythms, rerank
-from serving.retrieval import Candidates, Mask, most_popular, retrieve
+from serving.retrieval import Candidates, retrieve
+from serving.sources import Mask, most_popular
 from serving.users import UserBatch, empty_user
 
 __all__ = ["Context", "RankedLists", "Recommendation", "Recommender"]

@@ -6,14 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.bundle import Bundle
-from serving.retrieval import (
+from serving.retrieval import merge, retrieve
+from serving.sources import (
     interest_of,
-    merge,
     most_popular,
     nearest,
     neighbours_of_history,
     personal,
-    retrieve,
     top_columns,
 )
 from serving.users import empty_user, user_batch
