@@ -218,7 +218,7 @@ def _slice_label(name: str, users: int) -> str:
 
 
 def _bin_labels(bins: Sequence[float] | NDArray[np.float64]) -> list[str]:
-    """The lower ends, short enough to stand side by side: 0, 1+, 316+, 3.2k+, 32k+."""
+    """The lower ends, short enough to stand side by side: 0, 1+, 316+, 3.2k+, 10k+."""
 
     def short(low: float) -> str:
         return f"{low:.0f}" if low < 1000 else f"{low / 1000:.1f}k".replace(".0k", "k")
