@@ -48,6 +48,8 @@ def main(host: str | None, port: int | None) -> None:
         logging.basicConfig(
             level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
         )
+        # Feast tells of every look at its registry.
+        logging.getLogger("feast").setLevel(logging.WARNING)
         app = create_app(settings)
     except (ConfigurationError, ValidationError) as error:
         click.echo(f"aisle-serve: {error}", err=True)

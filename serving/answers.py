@@ -155,7 +155,8 @@ class Answers:
         started = time.perf_counter()
         row: UserRow = self.features.row_of(user_id, now)
         self.metrics.stage_seconds.labels("user_features").observe(time.perf_counter() - started)
-        return with_live_events(row.values, self.live.of(user_id)), row.degraded
+        live = self.live.of(user_id)
+        return with_live_events(row.values, live) if live else row.values, row.degraded
 
     def _heading(self, release: Release | None, degraded: tuple[str, ...]) -> dict[str, Any]:
         parts = [*self.degraded_parts(), *degraded]

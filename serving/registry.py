@@ -104,6 +104,7 @@ class Registry:
     def _open(self) -> Any:
         with self._opening:
             if self._client is None:
+                self._check_database()
                 # Read by MLflow at each request; by its defaults a dead server would hang us for minutes.
                 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(max(1, round(self._timeout_s))))
                 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", str(TRIES))
@@ -113,6 +114,15 @@ class Registry:
 
                 self._client = MlflowClient(self._tracking_uri, self._tracking_uri)
             return self._client
+
+    def _check_database(self) -> None:
+        """Refuse a database that is not there: MLflow would make an empty one in its place."""
+        path = self._tracking_uri.removeprefix("sqlite:///")
+        if path != self._tracking_uri and not Path(path).is_file():
+            raise RegistryError(
+                f"MLflow's database was expected at {path}, and is not there yet. The first training run makes "
+                "it; else set AISLE_SERVING_TRACKING_URI to the address of the MLflow server."
+            )
 
     def _unreachable(self, error: Exception) -> str:
         return (

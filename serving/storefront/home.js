@@ -25,6 +25,12 @@ function changes(list) {
   return badges;
 }
 
+function mostFrequent(names) {
+  const counts = new Map();
+  for (const name of names) counts.set(name, (counts.get(name) || 0) + 1);
+  return [...counts.keys()].sort((a, b) => counts.get(b) - counts.get(a));
+}
+
 const department = (item) => (item.category || "").split(" > ")[0];
 
 export async function home(main, { signal }) {
@@ -34,7 +40,7 @@ export async function home(main, { signal }) {
     const list = await recommend({ surface: "home", k: SHOWN }, signal);
     const badges = changes(list);
     const personal = list.items.some((item) => item.source !== "popularity");
-    const shelves = [...new Set(list.items.map(department).filter(Boolean))].slice(0, 3)
+    const shelves = mostFrequent(list.items.map(department).filter(Boolean)).slice(0, 3)
       .map((name) => departmentShelf(name, signal));
     return h("div", { class: "home" },
       h("header", { class: "hello" },
