@@ -16,8 +16,8 @@ from pipelines.console import Console, finish
 def train(as_of: str | None, as_json: bool) -> None:
     """Train retrieval and ranking, measure them beside the baselines, and register one release.
 
-    Finished steps are kept: run it again after a failure and it goes on where it stopped. What passes the gate
-    gets alias `candidate`; serving follows once somebody promotes it.
+    Finished steps are kept: run it again after a failure and it goes on where it stopped. What passes the
+    gate gets alias `candidate`; serving follows once somebody promotes it.
     """
     from pipelines.release import retrain
 
