@@ -20,8 +20,12 @@ INSTANTS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S")
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="YAML file with the shop's names of tables and columns.",
 )
-@click.option("--since", type=click.DateTime(INSTANTS), help="Take only events from this time on, UTC.")
-@click.option("--until", type=click.DateTime(INSTANTS), help="Take only events before this time, UTC.")
+@click.option(
+    "--since", type=click.DateTime(INSTANTS), metavar="TIME", help="Take only events from this time on, UTC."
+)
+@click.option(
+    "--until", type=click.DateTime(INSTANTS), metavar="TIME", help="Take only events before this time, UTC."
+)
 @click.option("--full", is_flag=True, help="Read everything anew, whatever was read before.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout.")
 def ingest(
@@ -49,7 +53,7 @@ def ingest(
             now=datetime.now(UTC),
         )
     _show(report, console)
-    finish(report.model_dump(mode="json"), as_json=as_json)
+    finish({"ok": True, **report.model_dump(mode="json")}, as_json=as_json)
 
 
 def _without_password(source: str) -> str:

@@ -50,6 +50,7 @@ REASONS = {
     "position|min": "position is negative",
     "updated_at|min": "updated_at lies before 1970",
     "updated_at|max": "updated_at lies in the future",
+    "signup_at|min": "signup_at lies before 1990",
     "signup_at|max": "signup_at lies in the future",
     "last_day_before_first": "ends_on lies before starts_on",
     f"{PROBLEM}|check": "a value could not be read",
@@ -67,6 +68,8 @@ def reason(rule: str) -> str:
             return f"{column} is missing"
         case "regex" | "min_length" | "max_length":
             return f"{column} is not 1 to 256 characters without control characters"
+        case "inner_nullability":
+            return f"{column} holds a missing value"
         case "inf" | "nan":
             return f"{column} is no finite number"
         case _:

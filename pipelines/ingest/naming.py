@@ -9,7 +9,10 @@ from pipelines.ingest.mapping import Mapping, TableMapping
 from pipelines.ingest.values import to_list
 
 LONGEST_LIST = 40
-"""Column names that an error message shows at most."""
+"""Names that an error message shows at most."""
+
+LONGEST_NAME = 120
+"""Characters of a name that an error message shows at most."""
 
 
 def to_batch(
@@ -54,14 +57,10 @@ def plain(name: str) -> str:
 
 def received(columns: list[str]) -> str:
     """The shop's columns as an error message lists them."""
-    shown = ", ".join(
-        name if len(name) <= LONGEST_LIST else f"{name[:LONGEST_LIST]}…" for name in columns[:LONGEST_LIST]
-    )
-    return (
-        f"{shown} and {len(columns) - LONGEST_LIST} more"
-        if len(columns) > LONGEST_LIST
-        else shown or "no column"
-    )
+    names = [name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…" for name in columns]
+    if len(names) > LONGEST_LIST:
+        return f"{', '.join(names[:LONGEST_LIST])} and {len(names) - LONGEST_LIST} more"
+    return ", ".join(names) or "no column"
 
 
 def guess_table(columns: list[str]) -> str | None:

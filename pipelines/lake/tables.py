@@ -15,6 +15,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from pipelines.errors import LakeError
 from pipelines.lake.schemas import KEYS, PARTITIONS, SCHEMAS
+from pipelines.lake.stores import arrow_filesystem, as_path, storage_options
 from pipelines.settings import Settings
 
 COMMIT_ATTEMPTS = 60
@@ -54,7 +55,7 @@ class Lake:
             return DeltaTable.is_deltatable(self._address(table), storage_options=self._storage_options)
         except (DeltaError, OSError) as error:
             raise LakeError(
-                f"The lake {self._root} cannot be reached: {error}. Check AISLE_LAKE_URI and the AISLE_S3_… keys."
+                f"The lake {self._root} cannot be reached: {error}. Check AISLE_LAKE_URI and AISLE_S3_…"
             ) from error
 
     def version(self, table: str) -> int:
@@ -67,11 +68,12 @@ class Lake:
 
     def uris(self, table: str, version: int | None = None) -> list[str]:
         """The Parquet files that hold the table; a partition column stands in the path alone."""
-        return sorted(self._open(table, version).file_uris())
+        stored = self._open(table, version)
+        return sorted(as_path(uri, stored.table_uri) for uri in stored.file_uris())
 
     def dataset(self, table: str, version: int | None = None) -> pads.Dataset:
         """The table as a dataset that Arrow and DuckDB scan without loading it whole."""
-        return self._open(table, version).to_pyarrow_dataset()
+        return self._scan(self._open(table, version))
 
     def read(self, table: str, columns: Sequence[str] | None = None, version: int | None = None) -> pa.Table:
         """The table's rows, or some of its columns, in no order to rely on."""
@@ -86,7 +88,7 @@ class Lake:
         if not days:
             return None
         newest_day = [("event_on", "=", max(map(str, days)))]
-        newest = events.to_pyarrow_dataset(file_pruning_predicate=newest_day).to_table(columns=["event_at"])
+        newest = self._scan(events, newest_day).to_table(columns=["event_at"])
         last: datetime | None = pc.max(newest["event_at"]).as_py()
         return None if last is None else last.astimezone(UTC)
 
@@ -106,7 +108,7 @@ class Lake:
             if wanted.is_empty():
                 return 0
             stored = self._open_or_create(table, rows.schema)
-            wanted = _without_stored(wanted, keys, stored)
+            wanted = self._without_stored(wanted, keys, stored)
             if wanted.is_empty():
                 return 0
             new = rows if wanted.height == rows.num_rows else rows.take(wanted[ROW].sort().to_arrow())
@@ -180,6 +182,24 @@ class Lake:
                     raise LakeError(f"Table {table} cannot be made under {self._root}: {error}") from error
         return self._open(table)
 
+    def _scan(self, stored: DeltaTable, where: list[tuple[str, str, str]] | None = None) -> pads.Dataset:
+        """The table's files as a dataset, or those of them that can hold rows for which `where` holds."""
+        # The file system of delta-rs is Python called from Arrow's threads. At the end of the process such a
+        # thread may find the interpreter gone, and the whole process aborts. So Arrow reads the files itself.
+        return stored.to_pyarrow_dataset(
+            filesystem=arrow_filesystem(stored.table_uri, self._storage_options), file_pruning_predicate=where
+        )
+
+    def _without_stored(self, frame: pl.DataFrame, keys: Sequence[str], stored: DeltaTable) -> pl.DataFrame:
+        """The rows of `frame` whose keys `stored` does not hold."""
+        first, kind = keys[0], pa.schema(stored.schema()).field(keys[0]).type
+        lowest, highest = (pa.scalar(end, kind) for end in (frame[first].min(), frame[first].max()))
+        within = (pc.field(first) >= lowest) & (pc.field(first) <= highest)
+        scanner = self._scan(stored).scanner(columns=list(keys), filter=within)
+        for known in _in_portions(scanner.to_batches()):
+            frame = frame.join(_frame(known), on=list(keys), how="anti")
+        return frame
+
     def _commit(self, stored: DeltaTable, rows: pa.Table) -> bool:
         """Append on top of the version that was read; False when another writer was faster."""
         try:
@@ -195,29 +215,7 @@ class Lake:
 
 def open_lake(settings: Settings) -> Lake:
     """The lake that the settings name."""
-    if not settings.lake_root.startswith("s3://"):
-        return Lake(settings.lake_root)
-    options = {"AWS_REGION": settings.s3_region}
-    if settings.s3_endpoint_url is not None:
-        options["AWS_ENDPOINT_URL"] = settings.s3_endpoint_url
-        options["AWS_ALLOW_HTTP"] = str(settings.s3_endpoint_url.startswith("http://")).lower()
-    if settings.s3_access_key_id is not None and settings.s3_secret_access_key is not None:
-        options["AWS_ACCESS_KEY_ID"] = settings.s3_access_key_id.get_secret_value()
-        options["AWS_SECRET_ACCESS_KEY"] = settings.s3_secret_access_key.get_secret_value()
-    return Lake(settings.lake_root, options)
-
-
-def _without_stored(frame: pl.DataFrame, keys: Sequence[str], stored: DeltaTable) -> pl.DataFrame:
-    """The rows of `frame` whose keys `stored` does not hold."""
-    lowest, highest = frame[keys[0]].min(), frame[keys[0]].max()
-    kind = pa.schema(stored.schema()).field(keys[0]).type
-    within = (pc.field(keys[0]) >= pa.scalar(lowest, kind)) & (pc.field(keys[0]) <= pa.scalar(highest, kind))
-    scanner = stored.to_pyarrow_dataset().scanner(columns=list(keys), filter=within)
-    for known in _in_portions(scanner.to_batches()):
-        frame = frame.join(_frame(known), on=list(keys), how="anti")
-        if frame.is_empty():
-            break
-    return frame
+    return Lake(settings.lake_root, storage_options(settings))
 
 
 def _in_portions(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:

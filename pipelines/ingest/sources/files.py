@@ -107,14 +107,14 @@ class Files:
             )
         if self._root.is_file():
             return [self._file(self._root, self._root.parent)]
-        if (self._root / "_delta_log").is_dir():
-            raise IngestError(
-                f"{self.name}: expected Parquet or CSV files, received a Delta table, whose folder holds "
-                "deleted rows too. Export its present rows as Parquet."
-            )
         found = []
         for path in sorted(self._root.rglob("*")):
             below = path.relative_to(self._root)
+            if path.name == "_delta_log":
+                raise IngestError(
+                    f"{self._shown_as(path.parent)}: expected Parquet or CSV files, received a Delta table, "
+                    "whose folder holds deleted rows too. Export its present rows as Parquet."
+                )
             if any(part.startswith((".", "_")) for part in below.parts) or not path.is_file():
                 continue
             file = self._file(path, self._root) if _is_table(path) else None

@@ -157,7 +157,7 @@ class ShopDatabase:
         if missing:
             raise IngestError(
                 f"{self.name}: expected the tables {', '.join(wanted.values())}, missing "
-                f"{', '.join(missing)}; received {received(list(columns))}. Name the shop's tables in a "
+                f"{', '.join(missing)}; received {received(sorted(columns))}. Name the shop's tables in a "
                 "mapping file (--mapping), such as "
                 "`tables: {events: {from: orders, columns: {event_at: ordered_at}}}`."
             )
