@@ -5,6 +5,7 @@ a rollback goes back to the champion before it.
 """
 
 import getpass
+import os
 from datetime import UTC, datetime
 from typing import Any
 
@@ -52,7 +53,7 @@ def promote(
         )
     if override and not chosen.may_be_promoted:
         registry.tag(version, {"gate_override": reason})
-    return _move(registry, version, "promotion", reason, by or getpass.getuser(), now or datetime.now(UTC))
+    return _move(registry, version, "promotion", reason, by or _this_user(), now or datetime.now(UTC))
 
 
 def rollback(
@@ -81,7 +82,7 @@ def rollback(
             f"expected a champion before version {champion} to go back to, but none is recorded "
             "that passed the gate and still exists; choose a version: aisle release promote N --reason '…'"
         )
-    return _move(registry, before, "rollback", reason, by or getpass.getuser(), now)
+    return _move(registry, before, "rollback", reason, by or _this_user(), now)
 
 
 def auto_promote(settings: Settings, version: int) -> dict[str, Any]:
@@ -150,6 +151,14 @@ def _move(registry: Registry, version: int, kind: Any, reason: str, by: str, now
     registry.record((*moves, Move(version=version, kind=kind, at=now, by=by, reason=reason)))
     registry.tag(version, {"promoted_at": now.isoformat(), "promoted_by": by, "promotion_reason": reason})
     return {**told, "changed": previous != version}
+
+
+def _this_user() -> str:
+    """Name of the user of this process; in a container there may be none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
 
 
 def _facts(version: Version) -> dict[str, Any]:

@@ -223,7 +223,7 @@ def _in_own_process(settings: Settings, step: str, target: str, **arguments: Any
 
 def _log_training(step: Run, told: Mapping[str, Any]) -> None:
     """Log whatever a training step tells: settings, curves, and every figure."""
-    step.log_params(told.get("parameters", {}))
+    step.log_params(told.get("config", {}))
     step.log_curves(told.get("curve", {}))
     step.log_metrics({name: value for name, value in told.items() if isinstance(value, int | float)})
     if parity := told.get("parity"):

@@ -241,3 +241,25 @@ def test_the_upstream_trap_16734_is_avoided_aliases_are_asked_by_name(settings, 
     registry = Registry(settings)
     monkeypatch.setattr(registry._client, "search_model_versions", lambda *_: [])
     assert registry.alias("champion") == 1
+
+
+def test_in_a_container_without_user_names_the_user_is_told_by_number(settings, register, monkeypatch):
+    def unknown():
+        raise KeyError("getpwuid(): uid not found: 12345")
+
+    monkeypatch.setattr("pipelines.release.promotion.getpass.getuser", unknown)
+    monkeypatch.setattr("pipelines.release.promotion.os.getuid", lambda: 12345)
+    register()
+    assert promote(settings, 1, reason="first")["by"] == "user 12345"
+
+
+def test_policy_first_promotes_the_first_release_and_then_waits_for_a_person(settings, register):
+    first = settings.model_copy(update={"promotion_policy": "first"})
+    register()
+    register()
+    assert auto_promote(first, 1)["promoted"] is True
+    told = auto_promote(first, 2)
+    assert told["promoted"] is False
+    assert "a person" in told["reason"]
+    assert champion(settings) == 1
+    assert status(settings)["champion"]["by"] == "policy first"

@@ -10,6 +10,7 @@ from pipelines.errors import ProcessError, ReleaseError, WrongUsageError
 from pipelines.release import retrain
 from pipelines.release.gate import Decision
 from pipelines.release.registry import Registry
+from pipelines.settings import Settings, load_settings
 from pipelines.tracking import connect
 from serving.bundle import write_array
 from tests.serving_core.tiny_bundle import write_tiny_bundle
@@ -52,12 +53,13 @@ class Steps:
             "seconds": 2.0,
             "recall_at_100": 0.5,
             "curve": {"loss": [3.0, 2.0]},
-            "parameters": {"dimensions": 64},
+            "config": {"dimensions": 64},
+            "parameters": 1000,
         }
 
     def train_ranking(self, as_of: str, workdir: str) -> dict:
         parity = {"part": "ranker", "overlap": 1.0, "largest_difference": 0.0}
-        return {"seconds": 3.0, "auc": 0.8, "curve": {"loss": [1.0]}, "parameters": {}, "parity": parity}
+        return {"seconds": 3.0, "auc": 0.8, "curve": {"loss": [1.0]}, "config": {}, "parity": parity}
 
     def evaluate_release(self, bundle: str) -> dict:
         for name in ("report.html", "report.json"):
@@ -224,3 +226,12 @@ def test_a_step_without_a_beginning_says_what_to_do(settings, steps):
 def test_a_cutoff_that_is_no_instant_is_wrong_usage(settings):
     with pytest.raises(WrongUsageError, match="yesterday"):
         retrain.begin("yesterday", settings)
+
+
+def test_the_settings_travel_to_the_process_of_a_step(tmp_path, monkeypatch):
+    settings = Settings(
+        home=tmp_path, training_budget="short", s3_secret_access_key="hush", lake_uri="s3://l"
+    )
+    for name, value in settings.as_environment().items():
+        monkeypatch.setenv(name, value)
+    assert load_settings() == settings
