@@ -171,9 +171,9 @@ def _open(settings: ServingSettings) -> _Store:
     path = settings.online_store or settings.home / "feast" / "online.db"
     if not path.is_file():
         raise FeatureLookupError(
-            f"Feast: expected an online store at {path}, received none. Run `aisle features apply` and `aisle "
-            "features materialize`, or correct AISLE_SERVING_ONLINE_STORE; lists are made without users' "
-            "features meanwhile."
+            f"Feast: expected an online store at {path}, received none. Run `aisle features apply` and "
+            "`aisle features materialize`, or correct AISLE_SERVING_ONLINE_STORE; lists are made without "
+            "users' features meanwhile."
         )
     with _without_runtime_type_checks():
         from feast import FeatureStore, RepoConfig

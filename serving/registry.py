@@ -120,8 +120,8 @@ class Registry:
         path = self._tracking_uri.removeprefix("sqlite:///")
         if path != self._tracking_uri and not Path(path).is_file():
             raise RegistryError(
-                f"MLflow's database was expected at {path}, and is not there yet. The first training run makes "
-                "it; else set AISLE_SERVING_TRACKING_URI to the address of the MLflow server."
+                f"MLflow's database was expected at {path}, and is not there yet. The first training run "
+                "makes it; else set AISLE_SERVING_TRACKING_URI to the address of the MLflow server."
             )
 
     def _unreachable(self, error: Exception) -> str:

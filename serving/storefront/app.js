@@ -39,6 +39,7 @@ async function show({ keepScroll = false } = {}) {
     scrollTo(0, 0);
     if (document.activeElement !== byId("query")) main.focus({ preventScroll: true });
   }
+  if (name !== "search" && document.activeElement !== byId("query")) byId("query").value = "";
   markDepartment(name === "category" ? wishes.get("path") || "" : "");
   await page(main, { rest, wishes, signal: leaving.signal });
 }

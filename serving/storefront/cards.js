@@ -88,6 +88,10 @@ export function notice(title, text, action) {
 }
 
 export function failure(error, retry) {
+  if (error.kind === "unknown-item") {
+    return notice("This product is not here", "It may have left the shop. Search for it, or look at what is here for you.",
+      h("a", { class: "primary", href: "#/" }, "To the shop"));
+  }
   const waiting = error.kind === "no-release";
   return notice(waiting ? "The shelves are being filled" : error.title || "Something went wrong", error.message,
     h("button", { class: "primary", type: "button", onclick: retry }, waiting ? "Look again" : "Try again"));

@@ -107,7 +107,8 @@ export async function results(main, { wishes, signal }) {
     return h("div", { class: "results" }, sidebar(wishes, answer.facets),
       h("div", {},
         h("header", { class: "hello" }, h("h1", {}, words ? `“${words}”` : "All products"),
-          h("p", { role: "status" }, `${answer.total.toLocaleString("en-US")} ${answer.total === 1 ? "product" : "products"}, ranked for you`)),
+          h("p", { role: "status" }, answer.match === "nothing" ? "No product is called so"
+            : `${answer.total.toLocaleString("en-US")} ${answer.total === 1 ? "product" : "products"}, ranked for you`)),
         answer.message ? h("p", { class: "message" }, answer.message) : null,
         active(wishes),
         answer.items.length ? place : notice("Nothing found", "Try fewer or other words, or walk through the departments above.")));

@@ -155,6 +155,15 @@ def test_what_a_catalogue_says_is_shown_and_never_run(page: Page) -> None:
     assert page.locator("main img, main script").count() == 0
 
 
+def test_a_product_that_is_gone_leads_back_to_the_shop(browser: Browser, shop: ServingProcess) -> None:
+    page = browser.new_page()
+    page.goto(f"{shop.url}/#/item/no-such-item")
+    expect(page.locator(".notice h2")).to_have_text("This product is not here")
+    page.get_by_role("link", name="To the shop", exact=True).click()
+    expect(page.locator(CARD).first).to_be_visible()
+    page.close()
+
+
 def test_a_phone_shows_it_without_scrolling_sideways(page: Page) -> None:
     page.set_viewport_size({"width": 375, "height": 800})
     for place in ("#/", "#/item/i10", "#/search?q=tea", "#/category?path=Garden"):
