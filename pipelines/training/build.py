@@ -1,6 +1,5 @@
 """Building the training set: the lake and Feast in, arrays of requests and their features out."""
 
-import json
 import shutil
 from dataclasses import fields
 from datetime import UTC, datetime
@@ -31,7 +30,6 @@ from pipelines.training.training_set import (
     USERS,
     VALIDATION,
     TrainingSet,
-    training_directory,
 )
 from serving.bundle import Bundle, ProfileFeature, Spec, write_array, write_items, write_spec
 from serving.users import user_batch_from_table

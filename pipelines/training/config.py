@@ -38,7 +38,7 @@ class RetrievalConfig(Frozen):
     minimum_events: int = Field(default=3, ge=1)
     """Events an item needs before `retrieval_until` to get an id of its own; rarer ones live by their content."""
 
-    positives: int = Field(default=8, ge=1)
+    positives: int = Field(default=16, ge=1)
     """Items sampled per request from what the user took within the horizon after it."""
 
     extra_negatives: int = Field(default=1024, ge=0)
@@ -47,10 +47,10 @@ class RetrievalConfig(Frozen):
     temperature: float = Field(default=0.07, gt=0)
     """Divisor of the cosine logits."""
 
-    batch_size: int = Field(default=128, ge=2)
+    batch_size: int = Field(default=64, ge=2)
     """Requests per step; each brings `positives` rows."""
 
-    epochs: int = Field(default=4, ge=1)
+    epochs: int = Field(default=3, ge=1)
     """Most passes over the requests; the best one on validation is kept."""
 
     patience: int = Field(default=1, ge=1)
@@ -62,7 +62,7 @@ class RetrievalConfig(Frozen):
     request_days: float = Field(default=7, gt=0)
     """Days between a user's training requests; less where the shop's history is short."""
 
-    requests_per_epoch: int = Field(default=60_000, ge=1)
+    requests_per_epoch: int = Field(default=20_000, ge=1)
     """Most requests in one pass; larger shops are sampled anew for every pass."""
 
 

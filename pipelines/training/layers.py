@@ -28,7 +28,7 @@ class Standardize(tf.keras.layers.Layer):
         """Keep the statistics of the F columns, and which columns to give on, as values and as indicators."""
         super().__init__(name=name)
         self.mean, self.deviation = tf.constant(mean), tf.constant(deviation)
-        self.varies, self.sometimes_unknown = varies.tolist(), sometimes_unknown.tolist()
+        self.varies, self.sometimes_unknown = varies.astype(np.int32), sometimes_unknown.astype(np.int32)
 
     @classmethod
     def fit(cls, values: npt.NDArray[np.float32], name: str) -> "Standardize":

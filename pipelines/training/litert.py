@@ -1,6 +1,7 @@
 """LiteRT flatbuffers out of trained graphs, and how close they stay to them."""
 
-from collections.abc import Callable, Mapping
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -35,12 +36,17 @@ class Parity:
 
 
 def convert(
-    function: Callable[..., dict[str, Tensor]], inputs: Mapping[str, Any], quantization: str, path: Path
+    function: Callable[..., dict[str, Tensor]],
+    layers: Sequence[Any],
+    inputs: Mapping[str, Any],
+    quantization: str,
+    path: Path,
 ) -> None:
     """Write the function as a flatbuffer with one named input and output each, of built-in operations only.
 
     Args:
         function: Takes the inputs by name, returns the outputs by name.
+        layers: The layers whose weights it uses.
         inputs: `tf.TensorSpec` of every input, batch size 1.
         quantization: `dynamic-int8` or `none`.
         path: Where the flatbuffer is written.
@@ -49,6 +55,7 @@ def convert(
         TrainingError: The converter refused the graph.
     """
     module = tf.Module()
+    module.layers = list(layers)
     specs = [tf.TensorSpec(spec.shape, spec.dtype, name=name) for name, spec in inputs.items()]
 
     # One explicit, flat signature: saving the model itself would re-trace `call` with its own arguments.
@@ -57,12 +64,14 @@ def convert(
         return function(**dict(zip(inputs, values, strict=True)))
 
     module.serve = serve
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([serve.get_concrete_function()], module)
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-    if quantization == "dynamic-int8":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
     try:
-        path.write_bytes(converter.convert())
+        with tempfile.TemporaryDirectory() as saved:
+            tf.saved_model.save(module, saved, signatures={SIGNATURE: serve})
+            converter = tf.lite.TFLiteConverter.from_saved_model(saved, signature_keys=[SIGNATURE])
+            converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+            if quantization == "dynamic-int8":
+                converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            path.write_bytes(converter.convert())
     except Exception as error:  # the converter raises its own, undocumented kinds
         raise TrainingError(f"expected a graph of LiteRT's built-in operations, received {error}") from error
 
@@ -71,7 +80,7 @@ def run(path: Path, inputs: Arrays) -> dict[str, npt.NDArray[np.float32]]:
     """The flatbuffer's outputs `[B, …]` for inputs `[B, …]`, one row after the other."""
     interpreter = Interpreter(model_path=str(path), num_threads=1)
     interpreter.allocate_tensors()
-    runner = interpreter.get_signature_runner()
+    runner = interpreter.get_signature_runner(SIGNATURE)
     names = [name for name in runner.get_input_details() if name in inputs]
     rows = len(inputs[names[0]])
     answers = [runner(**{name: inputs[name][row : row + 1] for name in names}) for row in range(rows)]

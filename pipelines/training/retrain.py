@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from pipelines.errors import WrongUsageError
 from pipelines.settings import Settings, load_settings
 from pipelines.training.config import TrainingConfig
@@ -58,7 +60,7 @@ def train_retrieval(as_of: datetime | str, workdir: Path | str) -> dict[str, Any
         return {
             **recalls(material),
             "curve": trained.curve,
-            "parameters": int(trained.model.count_params()),
+            "parameters": sum(int(np.prod(one.shape)) for one in trained.model.trainable_variables),
             "parity": parity.to_json(),
             "config": material.config.retrieval.model_dump(mode="json"),
         }
@@ -88,7 +90,7 @@ def train_ranking(as_of: datetime | str, workdir: Path | str) -> dict[str, Any]:
             "rows": trained.rows,
             "tasks": list(trained.network.tasks),
             "curve": trained.curve,
-            "parameters": int(trained.network.count_params()),
+            "parameters": sum(int(np.prod(one.shape)) for one in trained.network.trainable_variables),
             "parity": parity.to_json(),
             "config": material.config.ranking.model_dump(mode="json"),
         }

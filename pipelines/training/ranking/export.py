@@ -61,7 +61,7 @@ def export(trained: TrainedRanker, material: TrainingSet) -> Parity:
     expected = {name: np.concatenate([one[name].numpy() for one in compared]) for name in compared[0]}
     path, listed = material.workdir / RANKER, offered.items >= 0
     for quantization in dict.fromkeys([material.config.quantization, "none"]):
-        litert.convert(rank, specs, quantization, path)
+        litert.convert(rank, [trained.network], specs, quantization, path)
         received = litert.run(path, inputs)
         ours, theirs = (np.where(listed, one["score"], -np.inf) for one in (expected, received))
         parity = Parity(

@@ -50,7 +50,7 @@ def export(trained: TrainedRetrieval, material: TrainingSet) -> Parity:
     path = material.workdir / QUERY_ENCODER
     specs = user_inputs(bundle.spec, bundle.spec.history_length_retrieval)
     for quantization in dict.fromkeys([material.config.quantization, "none"]):
-        litert.convert(encode, specs, quantization, path)
+        litert.convert(encode, [trained.model.query], specs, quantization, path)
         received = litert.run(path, inputs)["query"]
         parity = Parity(
             "query_encoder",

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow.parquet as pq
 
 from pipelines.errors import TrainingError
 from pipelines.training.catalogue import price_levels, title_words
