@@ -25,6 +25,9 @@ INPUTS = "inputs.json"
 KEPT_WORKPLACES = 3
 """Folders of earlier releases that are kept, the newest by name."""
 
+PARITY_FIELDS = ("part", "overlap", "largest_difference")
+"""What the evaluation wants to know of an exported graph; training records more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Workplace:
@@ -118,7 +121,7 @@ def recorded_parity(bundle: Path) -> list[dict[str, Any]]:
         record = bundle.parent / f"{step}.json"
         if record.exists():
             parity = json.loads(record.read_text("utf-8"))["result"].get("parity")
-            found += [parity] if parity else []
+            found += [{name: parity[name] for name in PARITY_FIELDS}] if parity else []
     return found
 
 
