@@ -9,6 +9,7 @@ from pipelines.ingest.columns import TABLES
 from pipelines.ingest.contracts import EPOCH
 from pipelines.ingest.digests import digest
 from pipelines.lake import SCHEMAS, Lake
+from pipelines.lake.schemas import KEYS
 
 STATE_IDS = {"items": "item_id", "users": "user_id"}
 """Tables whose rows are states that follow one another, and what they are states of."""
@@ -63,6 +64,21 @@ def _complete_users(rows: pl.DataFrame) -> tuple[pl.DataFrame, Counter[str]]:
         pl.col("consent").fill_null(value=not keeps_consent), pl.col("attributes").fill_null([])
     )
     return filled.select(SCHEMAS["users"].names), Counter()
+
+
+def conflicts(table: str, rows: pl.DataFrame) -> Counter[str]:
+    """How many rows share a key with an earlier one and say something else; of them the first is kept."""
+    key = list(KEYS[table])
+    repeated = (
+        rows.filter(pl.struct(key).is_duplicated()) if rows.n_unique(key) < rows.height else rows.clear()
+    )
+    if repeated.is_empty():
+        return Counter()
+    others = [name for name in rows.columns if name not in (*key, "source")]
+    different = repeated.with_columns(digest(repeated, others).alias("content")).unique([*key, "content"])
+    return +Counter(
+        {f"{table}: other rows of the same key left out": different.height - different.n_unique(key)}
+    )
 
 
 def date_states(lake: Lake, table: str, rows: pl.DataFrame, now: datetime) -> pl.DataFrame:

@@ -57,16 +57,27 @@ def as_json(rows: pl.DataFrame) -> pl.Series:
     """Each row as one JSON object, with its columns and values as they were received."""
     if rows.columns == [READY_JSON]:
         return rows[READY_JSON]
-    odd = [
-        name
-        for name, kind in rows.schema.items()
-        if kind == pl.Binary or kind.is_decimal() or kind == pl.Duration or kind == pl.Time
-    ]
-    plain = rows.with_columns(
-        pl.col(name).cast(pl.String) if rows.schema[name] != pl.Binary else pl.col(name).bin.encode("hex")
-        for name in odd
-    )
+    plain = rows.with_columns(_sayable_in_json(rows[name]) for name in rows.columns)
     return plain.select(pl.struct(pl.all()).struct.json_encode()).to_series()
+
+
+def _sayable_in_json(column: pl.Series) -> pl.Series:
+    """The column, or its values as text where JSON has no word for them."""
+    kind = column.dtype
+    if kind.is_float():
+        return column if column.is_finite().all() else column.cast(pl.String)
+    if kind == pl.Binary:
+        return column.bin.encode("hex")
+    if _is_plain(kind) or (isinstance(kind, pl.List) and _is_plain(kind.inner)):
+        return column
+    if kind in (pl.Datetime, pl.Date, pl.Time) or kind.is_decimal():
+        return column.cast(pl.String)
+    texts = [None if value is None else str(value) for value in column.to_list()]
+    return pl.Series(column.name, texts, dtype=pl.String)
+
+
+def _is_plain(kind: pl.DataType | pl.datatypes.DataTypeClass) -> bool:
+    return kind.is_integer() or kind in (pl.String, pl.Boolean, pl.Null, pl.Categorical, pl.Enum)
 
 
 def seal(pieces: Sequence[pl.DataFrame], batch_id: str, now: datetime) -> pl.DataFrame:

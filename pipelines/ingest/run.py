@@ -17,7 +17,7 @@ from pipelines.errors import IngestError
 from pipelines.ingest.batch import Batch, Broken, Source, Window
 from pipelines.ingest.cleaning import clean
 from pipelines.ingest.columns import TABLES
-from pipelines.ingest.completing import STATE_IDS, complete, date_states
+from pipelines.ingest.completing import STATE_IDS, complete, conflicts, date_states
 from pipelines.ingest.contracts import EVENT_TYPES, contract
 from pipelines.ingest.mapping import Mapping, load_mapping
 from pipelines.ingest.opening import open_source
@@ -170,6 +170,7 @@ class _Run:
             if table not in self._good:
                 continue
             rows = pl.concat(self._good.pop(table))
+            self._steps += conflicts(table, rows)
             if table in STATE_IDS:
                 rows = date_states(self._lake, table, rows, self._now)
             stored_as = rows.to_arrow().cast(SCHEMAS[table])

@@ -1,8 +1,9 @@
 """Files of shops: what is read, what is set aside, and what is refused without touching the lake."""
 
 import gzip
+import json
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -175,6 +176,72 @@ def test_parquet_with_types_of_every_sort_is_read(take_in: TakeIn, lake: Lake, t
         "price": 1.0,
     }
     assert report.cleaning["events.event_at: nanoseconds cut to microseconds"] == 2
+
+
+def parquet(path: Path, **columns: pa.Array) -> Path:
+    """Two views of noon, with the given columns in the place of theirs."""
+    rows = {
+        "event_id": pa.array(["a", "b"]),
+        "event_at": pa.array([NOON, NOON], pa.timestamp("us", "UTC")),
+        "user_id": pa.array(["u", "u"]),
+        "event_type": pa.array(["view", "view"]),
+        "item_id": pa.array(["i", "i"]),
+    }
+    pq.write_table(pa.table(rows | columns), path / "events.parquet")
+    return path / "events.parquet"
+
+
+def test_text_that_is_not_utf_8_is_a_wrong_encoding_in_parquet_too(
+    take_in: TakeIn, lake: Lake, tmp_path: Path
+):
+    offsets, text = pa.py_buffer(bytes([0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0])), pa.py_buffer(b"\xffa")
+    broken = pa.Array.from_buffers(pa.string(), 2, [None, offsets, text])
+    with pytest.raises(IngestError, match=r"events\.parquet: wrong encoding, expected text in UTF-8"):
+        take_in(parquet(tmp_path, user_id=broken))
+    assert lake.versions() == {}
+
+
+@pytest.mark.parametrize(
+    ("unit", "number"), [("ms", 2**62), ("us", -(2**63) + 1), ("us", 2**63 - 1), ("ms", -(2**62))]
+)
+def test_a_timestamp_beyond_all_years_is_set_aside(
+    take_in: TakeIn, lake: Lake, tmp_path: Path, unit: str, number: int
+):
+    noon = int(NOON.timestamp()) * {"ms": 1_000, "us": 1_000_000}[unit]
+    report = take_in(parquet(tmp_path, event_at=pa.array([noon, number], pa.timestamp(unit))))
+    assert (report.accepted, report.quarantined) == (1, 1)
+    assert lake.read("events")["event_at"].to_pylist() == [NOON]
+    assert f'"event_at":"{number} {unit} since 1970"' in lake.read("quarantine")["content"][0].as_py()
+
+
+@pytest.mark.parametrize("zone", ["+02:00", "Europe/Berlin", "Mars/Olympus"])
+def test_an_instant_stays_what_it_is_in_whatever_zone_it_is_shown(
+    take_in: TakeIn, lake: Lake, tmp_path: Path, zone: str
+):
+    take_in(parquet(tmp_path, event_at=pa.array([NOON, NOON], pa.timestamp("us", zone))))
+    assert lake.read("events")["event_at"].to_pylist() == [NOON, NOON]
+
+
+def test_the_quarantine_has_words_for_values_that_json_has_not(take_in: TakeIn, lake: Lake, tmp_path: Path):
+    take_in(
+        parquet(
+            tmp_path,
+            user_id=pa.array([None, "u"]),
+            price=pa.array([float("-inf"), 1.0]),
+            paid=pa.array([Decimal("1.50"), None]),
+            seen=pa.array([1_714_564_800_123_456_789, None], pa.timestamp("ns")),
+            took=pa.array([timedelta(days=1), None]),
+            raw=pa.array([b"\xff", None]),
+            tags=pa.array([["x"], None]),
+            deep=pa.array([{"at": [NOON]}, None]),
+        )
+    )
+    held = json.loads(lake.read("quarantine")["content"][0].as_py())
+    assert held["user_id"] is None
+    assert (held["price"], held["paid"], held["raw"], held["tags"]) == ("-inf", "1.50", "ff", ["x"])
+    assert held["seen"] == "2024-05-01 12:00:00.123456789"
+    assert held["took"] == "1 day, 0:00:00"
+    assert "datetime" in held["deep"]
 
 
 def test_parquet_without_rows_is_an_empty_table(take_in: TakeIn, tmp_path: Path):

@@ -96,6 +96,20 @@ def test_an_undated_state_that_comes_back_is_kept_each_time_it_changed(
     ]
 
 
+def test_rows_of_one_key_that_differ_are_counted(take_in: TakeIn, lake: Lake, write: Write):
+    report = take_in(
+        write(
+            "events.csv",
+            f"{HEADER}a,2024-05-01,first,view,i\na,2024-05-01,second,view,i\na,2024-05-01,first,view,i\n"
+            "b,2024-05-01,u,view,i\nb,2024-05-01,u,view,i\n",
+        )
+    )
+    assert (report.accepted, report.duplicates) == (2, 3)
+    assert report.cleaning["events: other rows of the same key left out"] == 1
+    users = {row["event_id"]: row["user_id"] for row in lake.read("events").to_pylist()}
+    assert users == {"a": "first", "b": "u"}
+
+
 def test_rows_that_are_not_accounted_for_are_an_error():
     assert TableReport(rows_in=6, accepted=1, duplicates=2, quarantined=3).adds_up
     assert not TableReport(rows_in=7, accepted=1, duplicates=2, quarantined=3).adds_up
