@@ -61,8 +61,8 @@ def build(settings: Settings, as_of: datetime, workdir: Path, config: TrainingCo
     built = last_build(lake)
     if built["as_of"] < as_of:
         raise TrainingError(
-            f"expected features built for {as_of.isoformat()}, received ones as of {built['as_of'].isoformat()}; "
-            "run `aisle features build`"
+            f"expected features built for {as_of.isoformat()}, received ones as of "
+            f"{built['as_of'].isoformat()}; run `aisle features build`"
         )
     shop = read_shop(lake, as_of, config.target_types)
     first_event_at = datetime.fromtimestamp(int(shop.interactions.times.min()), UTC)

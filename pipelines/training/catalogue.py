@@ -1,4 +1,4 @@
-"""What the models know of items beside their ids: category path, brand, price level and title words, as codes."""
+"""What the models know of items beside their ids: category path, brand, price and title words, as codes."""
 
 import re
 from collections import Counter

@@ -36,13 +36,13 @@ class RetrievalConfig(Frozen):
     """Share of item ids hidden in training, so that content learns to speak for items without history."""
 
     minimum_events: int = Field(default=3, ge=1)
-    """Events an item needs before `retrieval_until` to get an id of its own; rarer ones live by their content."""
+    """Events that an item needs to get an id of its own in retrieval; rarer ones live by their content."""
 
     positives: int = Field(default=16, ge=1)
     """Items sampled per request from what the user took within the horizon after it."""
 
     extra_negatives: int = Field(default=1024, ge=0)
-    """Items drawn uniformly from the catalogue per batch, negatives for every row beside the batch's own items."""
+    """Items drawn uniformly from the catalogue per batch: more negatives, beside the batch's own items."""
 
     temperature: float = Field(default=0.07, gt=0)
     """Divisor of the cosine logits."""
@@ -122,7 +122,7 @@ class TrainingConfig(Frozen):
     """Items that retrieval hands to the ranker (C)."""
 
     target_types: tuple[str, ...] | None = None
-    """Event types that mean success; by default the strongest that the shop has: purchase, cart, rating, view."""
+    """Event types that mean success; by default the shop's strongest of purchase, cart, rating, view."""
 
     quantization: Literal["dynamic-int8", "none"] = "dynamic-int8"
     """Compression of the graphs; kept only where lists stay the same, else float."""

@@ -10,11 +10,11 @@ CLIP = 4.0
 
 
 class Standardize(tf.keras.layers.Layer):
-    """Raw values with NaN for unknown `[..., F]` to bounded numbers: values, then indicators of what is unknown.
+    """Raw values with NaN for unknown `[..., F]` to bounded numbers: values, then indicators of unknown ones.
 
     Values are squeezed by sign(x) log(1 + |x|), since counts, prices and ages are long-tailed, and brought to
-    mean 0 and deviation 1 as seen by `fit`. An unknown value becomes 0. Columns that `fit` saw vary in neither way
-    are left out.
+    mean 0 and deviation 1 as seen by `fit`. An unknown value becomes 0. A value that `fit` never saw vary,
+    and an indicator that it never saw change, are left out.
     """
 
     def __init__(

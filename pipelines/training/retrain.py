@@ -69,7 +69,7 @@ def train_retrieval(as_of: datetime | str, workdir: Path | str) -> dict[str, Any
 
 
 def train_ranking(as_of: datetime | str, workdir: Path | str) -> dict[str, Any]:
-    """Train the ranking model on what retrieval offers; write the ranker, and the item state of the test instant.
+    """Train the ranking model on what retrieval offers; write the ranker, and the test instant's item state.
 
     Args:
         as_of: That of the training set, as a check.

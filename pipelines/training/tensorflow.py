@@ -11,8 +11,8 @@ from pipelines.errors import TrainingError
 
 if "tensorflow" in sys.modules and os.environ.get("TF_USE_LEGACY_KERAS") != "1":
     raise TrainingError(
-        "expected TensorFlow to be imported first by pipelines.training.tensorflow, which chooses legacy Keras; "
-        "something imported it before. Train in a fresh process (pipelines.process)."
+        "expected pipelines.training.tensorflow, which chooses legacy Keras, to import TensorFlow first, but "
+        "something imported it before; train in a fresh process (pipelines.process)"
     )
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")

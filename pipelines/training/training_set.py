@@ -181,7 +181,7 @@ class TrainingSet:
         return features
 
     def labels(self, window: Window, codes: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
-        """Ascending keys `user row * n_items + item` of the distinct pairs with such an event in the window."""
+        """Ascending keys `user row * n_items + item` of the pairs with such an event in the window."""
         inside = self.interactions.between(window.starts_at, window.ends_at)
         inside = inside.rows(np.isin(inside.types, codes))
         return np.unique(inside.users * np.int64(len(self.item_ids)) + inside.items)

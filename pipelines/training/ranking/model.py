@@ -106,12 +106,12 @@ class Ranker(tfrs.Model):
         """Mean loss of the tasks plus the listwise loss of the first one's positives.
 
         Args:
-            inputs: The network's inputs, `labels` [B, C, T] (NaN = no label) and `weights` [B, C] (0 at padding).
+            inputs: The network's inputs, `labels` [B, C, T] (NaN = none), `weights` [B, C] (0 at padding).
             training: Whether dropout is on.
         """
         score, logits = self.network(**{name: inputs[name] for name in NETWORK_INPUTS}, training=training)
         total = self.listwise_weight * listwise_loss(inputs["labels"][..., 0], score, inputs["weights"])
-        for place, (name, task) in enumerate(self.ranking_tasks.items()):
+        for place, task in enumerate(self.ranking_tasks.values()):
             labels = inputs["labels"][..., place]
             told = ~tf.math.is_nan(labels)
             weights = tf.where(told, inputs["weights"], 0.0)
@@ -125,7 +125,7 @@ class Ranker(tfrs.Model):
 
 
 def listwise_loss(labels: Tensor, score: Tensor, weights: Tensor) -> Tensor:
-    """Mean cross-entropy between the list's positives and the softmax of its scores (ListNet, Cao et al., 2007).
+    """Mean cross-entropy of a list's positives under the softmax of its scores (ListNet, Cao et al., 2007).
 
     A list counts by the square root of its positives; one without any not at all.
 
@@ -144,4 +144,5 @@ def listwise_loss(labels: Tensor, score: Tensor, weights: Tensor) -> Tensor:
 
 def sigmoid(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Probabilities of logits, without overflow."""
-    return (0.5 * (1 + np.tanh(0.5 * logits))).astype(np.float32)
+    probabilities: npt.NDArray[np.float32] = (0.5 * (1 + np.tanh(0.5 * logits))).astype(np.float32)
+    return probabilities

@@ -9,11 +9,12 @@ from pipelines.evaluation.split import Window
 from pipelines.training.item_state import write_quick_state
 from pipelines.training.ranking.model import RATING
 from pipelines.training.ranking.signals import signals
-from pipelines.training.tensorflow import tf
+from pipelines.training.tensorflow import Tensor, tf
 from pipelines.training.training_set import VALIDATION, TrainingSet, codes_of
 from serving.bundle import Bundle
 from serving.ranking import Encoder
 from serving.retrieval import retrieve
+from serving.users import UserBatch
 
 AT_ONCE = 32
 
@@ -76,10 +77,16 @@ def ranking_rows(material: TrainingSet, name: str) -> RankingRows:
     )
 
 
-def compute_signals(bundle: Bundle, users: object, items: npt.NDArray[np.int32]) -> npt.NDArray[np.float16]:
+def compute_signals(
+    bundle: Bundle, users: UserBatch, items: npt.NDArray[np.int32]
+) -> npt.NDArray[np.float16]:
     """[R, C, S] the graph's own signals, computed for many users at once."""
     n_types = len(bundle.spec.event_types)
-    compute = tf.function(lambda *inputs: tf.cast(signals(*inputs, n_types=n_types), tf.float16))
+
+    @tf.function
+    def compute(codes: Tensor, types: Tensor, ages_s: Tensor, offered: Tensor) -> Tensor:
+        return tf.cast(signals(codes, types, ages_s, offered, n_types), tf.float16)
+
     parts = []
     for start in range(0, len(items), AT_ONCE):
         part = slice(start, start + AT_ONCE)

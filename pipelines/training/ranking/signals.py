@@ -1,8 +1,8 @@
-"""User × item signals, computed inside the graph from the user's last events and the candidate items' codes.
+"""Signals between user and item, computed inside the graph from the user's last events.
 
-For each candidate item and each of its keys (the item itself, its category levels, its brand) the events of the
-history with the same key are counted, with several half-lives and by event type. Everything is one comparison and
-one matrix product per key, with built-in operations only, so that serving runs exactly what training saw.
+For each candidate item and each of its keys (the item itself, its category levels, its brand) the events of
+the history with the same key are counted, with several half-lives and by event type. That is one comparison
+and one matrix product per key, in built-in operations only, so that serving runs exactly what training saw.
 """
 
 import numpy as np
@@ -29,7 +29,7 @@ LOG_2 = float(np.log(2.0))
 
 
 def signal_columns(n_codes: int, n_types: int) -> int:
-    """How many signals there are for `n_codes` code columns (item vocabulary first) and `n_types` event types."""
+    """How many signals there are for `n_codes` code columns (vocabulary first) and `n_types` event types."""
     kinds = n_types + 1 if n_types > 1 else 1
     width = kinds * (len(HALF_LIVES_DAYS) + 1)
     return n_codes * width + width + len(HALF_LIVES_DAYS) + 2
@@ -71,7 +71,7 @@ def signals(
 
 
 def _weights(days: Tensor, types: Tensor, known: Tensor, n_types: int) -> Tensor:
-    """[B, N, kinds * (half-lives + 1)] what an event counts; all types first, then each alone if there are many."""
+    """[B, N, kinds * (half-lives + 1)] what an event counts; all types first, then each alone if many."""
     fading = [tf.exp(days * (-LOG_2 / half_life)) for half_life in HALF_LIVES_DAYS]
     growing = tf.exp(days * (LOG_2 / GROWTH_DAYS))
     by_age = tf.stack([*fading, growing], axis=-1) * known[..., None]

@@ -159,7 +159,7 @@ def predict(
 
 
 def ndcg(scores: npt.NDArray[np.float32], rows: RankingRows, k: int = 10) -> float:
-    """Mean NDCG@k over the lists of users who took anything, items that were not offered counting as missed."""
+    """Mean NDCG@k over users who took anything; items that were not offered count as missed."""
     asked = rows.wanted > 0
     if not asked.any():
         return 0.0

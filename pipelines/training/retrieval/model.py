@@ -1,4 +1,4 @@
-"""The two-tower model: a TFRS retrieval task over in-batch and extra negatives, corrected for their sampling."""
+"""The two-tower model: a TFRS retrieval task over in-batch and extra negatives, with logQ correction."""
 
 import numpy as np
 import numpy.typing as npt
@@ -70,8 +70,8 @@ def sampling_chances(
     """[n] how often each item is expected in a batch, scaled to at most 1.
 
     An item comes as someone's positive, in proportion to its labels, or as one of the uniform extra negatives
-    (mixed negative sampling, Yang et al., 2020). The logarithm is taken off its logit (Yi et al., 2019), where
-    a common factor does not matter.
+    (mixed negative sampling, Yang et al., 2020). The logarithm is taken off its logit (Yi et al., 2019),
+    where a common factor does not matter.
 
     Args:
         label_counts: [n] labels of each item.

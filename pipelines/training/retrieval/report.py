@@ -13,7 +13,7 @@ RECALL_AT = 100
 
 
 def recalls(material: TrainingSet) -> dict[str, float]:
-    """`recall_at_100` of all sources merged, `recall_at_candidates` of all C, and that of the towers alone."""
+    """`recall_at_100` of all sources, `recall_at_candidates` of all C, and that of the towers alone."""
     requests = material.requests(VALIDATION)
     write_quick_state(material, requests.at)
     bundle = Bundle.open(material.workdir)

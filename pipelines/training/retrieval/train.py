@@ -63,8 +63,8 @@ def train(material: TrainingSet) -> TrainedRetrieval:
     requests = retrieval_requests(events, len(material.user_ids), instants, material.split, states)
     if len(requests) == 0:
         raise TrainingError(
-            f"expected requests with a history and labels before {material.split.retrieval_until.isoformat()}, "
-            "received none; ingest more history"
+            "expected requests with a history and labels before "
+            f"{material.split.retrieval_until.isoformat()}, received none; ingest more history"
         )
     batches = Batches(bundle, events, requests, states, config, seed)
     model = build_model(material, bundle, states, batches.label_counts())
