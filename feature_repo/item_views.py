@@ -105,7 +105,7 @@ item_activity = FeatureView(
     ],
     source=item_activity_source,
     online=True,
-    description="What shoppers did with an item over 1, 7 and 30 days, known when the last of these days ended.",
+    description="What shoppers did with an item over 1, 7 and 30 days, known when the last one ended.",
     tags={"kind": "time series", "freshness": "1 day", "window": "1, 7 and 30 days"},
     owner=OWNER,
 )

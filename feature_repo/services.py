@@ -27,7 +27,7 @@ ranking_v1 = FeatureService(
         item_activity[[one.name for one in item_activity.features if one.name not in INSTANTS]],
         item_profile[["price"]],
     ],
-    description="What the ranker reads of an item: numbers only; words and categories travel in the catalogue.",
+    description="What the ranker reads of an item: numbers; words and categories are in the catalogue.",
     tags={"version": "1", "consumer": "training and serving"},
     owner=OWNER,
 )

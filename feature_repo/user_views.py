@@ -109,7 +109,7 @@ user_activity = FeatureView(
     ],
     source=user_activity_source,
     online=True,
-    description="What a user did over 1, 7 and 30 days, known when the last of these days ended.",
+    description="What a user did over 1, 7 and 30 days, known when the last one ended.",
     tags={"kind": "time series", "freshness": "1 day", "window": "1, 7 and 30 days"},
     owner=OWNER,
 )
@@ -194,7 +194,7 @@ user_affinity = FeatureView(
     ],
     source=user_affinity_source,
     online=True,
-    description="Categories and brands that a user turns to, counted anew each Monday; kept while a user is away.",
+    description="Categories and brands that a user turns to, anew each Monday; kept while a user is away.",
     tags={"kind": "interaction", "freshness": "1 week", "window": "13 weeks"},
     owner=OWNER,
 )

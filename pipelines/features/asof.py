@@ -1,6 +1,7 @@
 """Point-in-time joins as SQL for DuckDB: the newest row of each key that was known at an instant.
 
-DuckDB's `ASOF JOIN` finds it in one pass over both sides, sorted by key and time, and returns every left row once.
+DuckDB's `ASOF JOIN` finds it in one pass over both sides, sorted by key and time, and returns every left row
+once.
 """
 
 from collections.abc import Sequence

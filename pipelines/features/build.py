@@ -143,7 +143,7 @@ def last_build(lake: Lake) -> dict[str, Any]:
     """
     if not lake.exists(BUILD_TABLE):
         raise FeatureError(
-            f"expected feature tables in the lake {lake.root}, received none: run `aisle features build` first"
+            f"expected feature tables in the lake {lake.root}, received none: run `aisle features build`"
         )
     row = lake.read(BUILD_TABLE).to_pylist()[0]
     return {name: json.loads(value) if isinstance(value, str) else value for name, value in row.items()}

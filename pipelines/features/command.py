@@ -11,7 +11,7 @@ from pipelines.errors import WrongUsageError
 from pipelines.settings import load_settings
 
 
-class Instant(click.ParamType):
+class Instant(click.ParamType[datetime]):
     """An ISO 8601 date or time; without a zone it is UTC."""
 
     name = "instant"
@@ -23,7 +23,9 @@ class Instant(click.ParamType):
         with contextlib.suppress(ValueError):
             instant = datetime.fromisoformat(value)
             return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
-        self.fail(f"expected an instant such as 2024-05-01 or 2024-05-01T12:00:00Z, received {value!r}", param, ctx)
+        self.fail(
+            f"expected an instant such as 2024-05-01 or 2024-05-01T12:00:00Z, received {value!r}", param, ctx
+        )
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -48,7 +50,10 @@ def build(as_of: datetime | None, span_days: int | None, as_json: bool) -> None:
     config = FeatureConfig() if span_days is None else FeatureConfig(span_days=span_days)
     with console.step("Build features"):
         report = build_features(
-            open_lake(load_settings()), as_of, config, lambda name, rows: console.info(f"  {name}: {rows:,} rows")
+            open_lake(load_settings()),
+            as_of,
+            config,
+            lambda name, rows: console.info(f"  {name}: {rows:,} rows"),
         )
     finish(report.model_dump(mode="json"), as_json=as_json)
 
@@ -95,7 +100,9 @@ def get(user_id: str | None, item_id: str | None, as_json: bool) -> None:
         finish(found, as_json=True)
         return
     values = {
-        f"{view}:{name}": value for view, features in found["features"].items() for name, value in features.items()
+        f"{view}:{name}": value
+        for view, features in found["features"].items()
+        for name, value in features.items()
     }
     finish(found["entity"] | {"found": found["found"]} | values, as_json=False)
 

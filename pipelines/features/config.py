@@ -12,8 +12,8 @@ class FeatureConfig(BaseModel):
     """Events in one user's history, newest first."""
 
     span_days: int = Field(default=150, ge=1)
-    """Days before `as_of` for which every state is kept, so that any instant in them finds what was known then;
-    what changed earlier is summed up in the state at their start."""
+    """Days before `as_of` for which every state is kept, so that any instant in them finds what was known
+    then; what changed earlier is summed up in the state at their start."""
 
     history_event_types: tuple[str, ...] = ("view", "cart", "purchase", "rating")
     """Event types that enter a history: what a user did with an item, not what was shown to them."""

@@ -4,7 +4,7 @@ from importlib import import_module
 from typing import Any
 
 import ibis.expr.schema as sch
-from feast import FeatureService, FeatureView, Project
+from feast import FeatureService, FeatureView, FileSource, Project
 from feast.data_source import DataSource
 from feast.entity import Entity
 from feast.repo_contents import RepoContents
@@ -47,15 +47,24 @@ def declared_views() -> dict[str, FeatureView]:
     return {view.name: view for view in declarations().feature_views}
 
 
+def source_of(view: FeatureView) -> FileSource:
+    """The source behind a view."""
+    if not isinstance(view.batch_source, FileSource):
+        raise FeatureError(
+            f"expected a FileSource behind feature view {view.name}, received {view.batch_source}"
+        )
+    return view.batch_source
+
+
 def lake_table_of(view: FeatureView) -> str:
     """Name of the lake table behind a view."""
-    return str(view.batch_source.path)
+    return str(source_of(view).path)
 
 
 def lake_schema_of(view: FeatureView) -> sch.Schema:
     """Columns of the lake table behind a view: keys, the instant from which a row was known, features."""
     fields = {column.name: _lake_type(column.dtype) for column in view.entity_columns}
-    fields[view.batch_source.timestamp_field] = "timestamp('UTC', 6)"
+    fields[source_of(view).timestamp_field] = "timestamp('UTC', 6)"
     fields |= {column.name: _lake_type(column.dtype) for column in view.features}
     return sch.schema(fields)
 

@@ -33,8 +33,8 @@ def entity_rows(frame: pd.DataFrame, timestamp: str, keys: Sequence[str]) -> Ent
     """Return the frame's rows, in order, with instants that can be compared.
 
     Args:
-        frame: Keys and instants, and any other columns; the instants may have time zones, one or many, or none
-            (then they are UTC), or be missing.
+        frame: Keys and instants, and any other columns; the instants may have time zones, one or many, or
+            none (then they are UTC), or be missing.
         timestamp: Name of the column with the instants.
         keys: Names of the columns with keys.
 
@@ -67,7 +67,9 @@ def _instants(column: pd.Series) -> pa.Array:
         utc = pd.to_datetime(column, utc=True)
     else:
         # Objects of several zones: one by one, or pandas would read naive and aware ones alike.
-        utc = pd.to_datetime(column, utc=True, format="mixed" if column.map(type).eq(str).any() else None)
+        utc = pd.to_datetime(
+            column, utc=True, format="mixed" if column.map(lambda one: isinstance(one, str)).any() else None
+        )
     return pa.array(utc.dt.floor("us").dt.as_unit("us"), type=pa.timestamp("us", tz="UTC"), from_pandas=True)
 
 

@@ -1,8 +1,8 @@
 """Feast's offline store for the lake: point-in-time joins that return every row, once and in order.
 
-Feast's own stores lose rows (`file`) or take forty seconds and six gigabytes (`duckdb`) where an ASOF join takes
-three and less than one. Named by class path in `feature_store.yaml`. DuckDB and the lake are imported when a query
-runs: a process that only reads the online store needs neither.
+Feast's own stores lose rows (`file`) or take forty seconds and six gigabytes (`duckdb`) where an ASOF join
+takes three and less than one. Named by class path in `feature_store.yaml`. DuckDB and the lake are imported
+when a query runs: a process that only reads the online store needs neither.
 """
 
 from __future__ import annotations
@@ -88,7 +88,8 @@ class AsofRetrievalJob(RetrievalJob):
         return self._run()
 
     def _to_df_internal(self, timeout: int | None = None) -> pd.DataFrame:
-        return self._run().to_pandas()
+        frame: pd.DataFrame = self._run().to_pandas()
+        return frame
 
     def persist(
         self, storage: SavedDatasetStorage, allow_overwrite: bool = False, timeout: int | None = None

@@ -1,8 +1,8 @@
 """Writing feature rows to the online store, in bulk.
 
-Feast converts and writes value by value. Here each different value is converted once, by Feast's own functions,
-and SQLite gets a whole view in one transaction, sorted as its indexes are: a reader sees the rows of before or
-those of after, never a mixture. Other online stores get the same values through Feast's own batch writer.
+Feast converts and writes value by value. Here each different value is converted once, by Feast's own
+functions, and SQLite gets a whole view in one transaction, sorted as its index is: a reader sees the rows of
+before or those of after, never a mixture. Other online stores get the same values through Feast's own writer.
 """
 
 import sqlite3
@@ -25,6 +25,8 @@ from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.type_map import python_values_to_proto_values
 from feast.utils import _convert_arrow_to_proto, to_naive_utc
 from feast.value_type import ValueType
+
+from pipelines.features.declared import source_of
 
 ENTITIES_AT_ONCE = 20_000
 """Entities whose values are held in memory as Python objects at a time."""
@@ -57,8 +59,8 @@ def write_online(store: FeatureStore, view: FeatureView, rows: pa.Table, *, whol
 def prepare_sqlite(store: FeatureStore, views: Sequence[FeatureView]) -> None:
     """Make the tables of SQLite's online store where they are missing, before Feast does.
 
-    They have Feast's columns and one index instead of three: less than half the size and time. Write-ahead logging
-    lets readers go on while a writer writes; the file remembers it.
+    They have Feast's columns and one index instead of three: less than half the size and time. Write-ahead
+    logging lets readers go on while a writer writes; the file remembers it.
     """
     path = _sqlite_path(store)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -80,7 +82,9 @@ def _write_sqlite(store: FeatureStore, view: FeatureView, rows: pa.Table, *, who
     table = _sqlite_table(store, view)
     keys = _entity_keys(view, rows, store.config.entity_key_serialization_version)
     order = np.argsort(keys, kind="stable")
-    with closing(sqlite3.connect(_sqlite_path(store), timeout=LOCK_SECONDS, isolation_level=None)) as connection:
+    with closing(
+        sqlite3.connect(_sqlite_path(store), timeout=LOCK_SECONDS, isolation_level=None)
+    ) as connection:
         connection.execute("PRAGMA synchronous = NORMAL")
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -102,7 +106,7 @@ def _write_sqlite(store: FeatureStore, view: FeatureView, rows: pa.Table, *, who
 
 def _sqlite_path(store: FeatureStore) -> Path:
     path = Path(store.config.online_store.path)
-    return path if path.is_absolute() else Path(store.config.repo_path) / path
+    return path if path.is_absolute() else Path(store.config.repo_path or ".") / path
 
 
 def _sqlite_table(store: FeatureStore, view: FeatureView) -> str:
@@ -114,7 +118,7 @@ def _records(view: FeatureView, rows: pa.Table, keys: Objects) -> Iterator[tuple
     """One record for each entity and feature, entity by entity."""
     names = [feature.name for feature in view.features]
     values = [_encoded(rows[feature.name], feature.dtype.to_value_type()) for feature in view.features]
-    stamps = _by_different_values(rows[view.batch_source.timestamp_field], _stamps)
+    stamps = _by_different_values(rows[source_of(view).timestamp_field], _stamps)
     return zip(
         np.repeat(keys, len(names)).tolist(),
         cycle(names),
@@ -139,7 +143,8 @@ def _by_different_values(column: pa.ChunkedArray, convert: Callable[[list[Any]],
         return _objects(convert(column.to_pylist()))
     codes = pc.dictionary_encode(column.combine_chunks(), null_encoding="encode")
     converted = _objects(convert(codes.dictionary.to_pylist()))
-    return converted[codes.indices.to_numpy(zero_copy_only=False)]
+    picked: Objects = converted[codes.indices.to_numpy(zero_copy_only=False)]
+    return picked
 
 
 def _stamps(instants: list[datetime]) -> list[int]:

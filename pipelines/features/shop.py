@@ -26,8 +26,8 @@ class Shop:
     """What was known of a shop before `as_of`."""
 
     events: ir.Table
-    """Columns of the lake and `day`, `at_s`, `visit` (session, or the day where there is none) and the amounts
-    of purchases in millionths: `spend`, `discounted` and `units` (quantity, where there is a price)."""
+    """Columns of the lake and `day`, `at_s`, `visit` (session, or the day where there is none) and the
+    amounts of purchases in millionths: `spend`, `discounted`, `units` (quantity where there is a price)."""
 
     items: ir.Table
     """History of the items, as in the lake."""
@@ -42,7 +42,8 @@ class Shop:
     """The days for which every state of a feature is kept."""
 
     purchases: ir.Table
-    """One row for each user, item and day with a purchase: `user_id item_id day previous_day next_day nth`."""
+    """One row for each user, item and day with a purchase; `previous_day`, `next_day`: of the same user and
+    item, `nth`: how many such days until then, this one included."""
 
     keep: Keep
     """Computes a table once, for expressions that read it several times."""

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from pipelines.errors import FeatureError
 from pipelines.features.build import last_build
-from pipelines.features.declared import declarations, declared_views
+from pipelines.features.declared import declarations, declared_views, source_of
 from pipelines.features.offline_store import AsofOfflineStore
 from pipelines.features.online_writer import prepare_sqlite, write_online
 from pipelines.lake import open_lake
@@ -91,7 +91,7 @@ def open_store(settings: Settings) -> FeatureStore:
 
 
 def apply(settings: Settings) -> dict[str, int]:
-    """Bring Feast's registry to what `feature_repo` declares; return how many objects were added and removed."""
+    """Bring Feast's registry to what `feature_repo` declares; return how many objects it has, and lost."""
     settings.home.joinpath("feast").mkdir(parents=True, exist_ok=True)
     store = open_store(settings)
     declared = declarations()
@@ -114,10 +114,10 @@ def materialize(
 
     Args:
         settings: Where the stores are.
-        start: Start of the window, inclusive; by default the beginning of time, so that late and corrected rows
-            and entities without news are written as well.
-        end: End of the window, inclusive; by default, and at the latest, the instant of the last build: a window
-            that ends in the future would hide what arrives until then.
+        start: Start of the window, inclusive; by default the beginning of time: then late and corrected rows
+            and entities without news are written as well, and those that are gone are removed.
+        end: End of the window, inclusive; by default, and at the latest, the instant of the last build: a
+            window that ends in the future would hide what arrives until then.
         on_view: Told the name and entities of each view when it is done.
     """
     built_at: datetime = last_build(open_lake(settings))["as_of"]
@@ -146,7 +146,7 @@ def materialize(
 
 def newest_known(store: FeatureStore, view: FeatureView, start: datetime, end: datetime) -> pa.Table:
     """Return the newest row of every entity of a view among those known in a window, both ends included."""
-    source = view.batch_source
+    source = source_of(view)
     return AsofOfflineStore.pull_latest_from_table_or_query(
         store.config,
         source,

@@ -1,8 +1,8 @@
 """Running totals and moving windows as signed changes.
 
 An amount of day D enters a window of w days when D ends and leaves it w days later: `+amount` on day D+1 and
-`-amount` on day D+1+w. The value on any day is the sum of the changes until then, so a table holds a row exactly
-for the days on which a value changes, and a window costs one sort instead of one scan for each row.
+`-amount` on day D+1+w. The value on any day is the sum of the changes until then, so a table holds a row
+exactly for the days on which a value changes, and a window costs one sort instead of one scan for each row.
 Amounts are integers: the sums are exact, whatever the order.
 """
 
@@ -43,8 +43,8 @@ def changes_of_windows(
 def changes_of_distinct(pairs: ir.Table, key: str, name: str, days: int) -> list[ir.Table]:
     """Return the changes of a count of different partners in a window.
 
-    A partner counts once however often it returns: it leaves `days` after its last day in the window, or hands
-    over to its next day.
+    A partner counts once however often it returns: it leaves `days` after its last day in the window, or
+    hands over to its next day.
 
     Args:
         pairs: One row for each key, partner and day, with `next_day` of the same pair (null: none).

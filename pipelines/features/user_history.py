@@ -11,8 +11,8 @@ from pipelines.features.shop import Shop
 def user_history(shop: Shop, config: FeatureConfig) -> ir.Table:
     """One row for each user and day with events; the running day of `as_of` is known at `as_of`.
 
-    Rows before the last `span_days` are left out, except the newest of each user, so that every instant inside
-    these days finds the state that held then. Events of one instant are in the order of their ids.
+    Rows before the last `span_days` are left out, except the newest of each user, so that every instant
+    inside these days finds the state that held then. Events of one instant are in the order of their ids.
     """
     events = shop.events.filter(
         shop.events.event_type.isin(config.history_event_types), shop.events.item_id.notnull()
@@ -37,7 +37,7 @@ def user_history(shop: Shop, config: FeatureConfig) -> ir.Table:
 
 
 def _days(events: ir.Table, from_day: int) -> ir.Table:
-    """`user_id day n_known`: the days from `from_day` and the newest before; events known when the day ends."""
+    """`user_id day n_known`: the days from `from_day` and the newest before; events known when it ended."""
     days = events.group_by(["user_id", "day"]).aggregate(n_known=events.count())
     days = days.mutate(
         n_known=days.n_known.sum()

@@ -1,5 +1,6 @@
 """A home folder with the tiny shop ingested, and one with its features built, applied and materialized."""
 
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -26,7 +27,8 @@ def ingested_home(tiny_shop: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture(scope="session")
 def built_home(ingested_home: Settings, tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Settings of a home with features as of `AS_OF`, online as well; not to be written."""
-    settings = Settings(home=tmp_path_factory.mktemp("built"), lake_uri=ingested_home.lake_root)
+    settings = Settings(home=tmp_path_factory.mktemp("built"))
+    shutil.copytree(ingested_home.lake_root, settings.lake_root)
     build_features(open_lake(settings), AS_OF)
     store.apply(settings)
     store.materialize(settings)

@@ -23,7 +23,9 @@ def at(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def event(user_id: str, when: str, event_type: str, item_id: str | None = None, **more: Any) -> dict[str, Any]:
+def event(
+    user_id: str, when: str, event_type: str, item_id: str | None = None, **more: Any
+) -> dict[str, Any]:
     return {"user_id": user_id, "event_at": at(when), "event_type": event_type, "item_id": item_id, **more}
 
 
@@ -39,19 +41,30 @@ def write_shop(
         {"event_id": f"e{number:05}", "event_on": row["event_at"].date(), "source": "test"} | row
         for number, row in enumerate(events)
     ]
-    item_rest = {"title": "", "description": "", "category": "", "brand": "", "attributes": [], "available": True}
+    item_rest = {
+        "title": "",
+        "description": "",
+        "category": "",
+        "brand": "",
+        "attributes": [],
+        "available": True,
+    }
     user_rest = {"consent": True, "attributes": []}
     lake.replace("events", pa.Table.from_pylist(numbered, SCHEMAS["events"]))
     lake.replace(
-        "items", pa.Table.from_pylist([item_rest | {"updated_at": LONG_AGO} | row for row in items], SCHEMAS["items"])
+        "items",
+        pa.Table.from_pylist([item_rest | {"updated_at": LONG_AGO} | row for row in items], SCHEMAS["items"]),
     )
     lake.replace(
-        "users", pa.Table.from_pylist([user_rest | {"updated_at": LONG_AGO} | row for row in users], SCHEMAS["users"])
+        "users",
+        pa.Table.from_pylist([user_rest | {"updated_at": LONG_AGO} | row for row in users], SCHEMAS["users"]),
     )
     return lake
 
 
-def table_of(lake: Lake, view: str, as_of: datetime, config: FeatureConfig | None = None) -> list[dict[str, Any]]:
+def table_of(
+    lake: Lake, view: str, as_of: datetime, config: FeatureConfig | None = None
+) -> list[dict[str, Any]]:
     """The rows of one feature table, computed from a lake, in the order of key and time."""
     config = config or FeatureConfig()
     schema = lake_schema_of(declared_views()[view])

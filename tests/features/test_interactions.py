@@ -42,7 +42,10 @@ def test_an_affinity_fades_when_its_weeks_are_over(tmp_path: Path):
         event("anna", "2024-01-09T10:00:00", "purchase", "cola"),
     ]
     found = table_of(
-        write_shop(tmp_path, events, ITEMS), "user_affinity", at("2024-03-01"), FeatureConfig(affinity_weeks=2)
+        write_shop(tmp_path, events, ITEMS),
+        "user_affinity",
+        at("2024-03-01"),
+        FeatureConfig(affinity_weeks=2),
     )
     assert [(row["known_at"].day, row["top_categories"]) for row in found] == [
         (8, ["Food > Cheese"]),
@@ -63,13 +66,19 @@ def test_what_a_user_did_in_a_category_is_counted(tmp_path: Path):
         ("anna|Food > Cheese", at("2024-02-02")),
     ]
     first, last = found
-    assert [first[name] for name in ("actions_30d", "purchases_30d", "spend_30d", "recency_days")] == [2, 1, 6.0, 1]
+    assert [first[name] for name in ("actions_30d", "purchases_30d", "spend_30d", "recency_days")] == [
+        2,
+        1,
+        6.0,
+        1,
+    ]
     assert [last[name] for name in ("actions_30d", "purchases_total", "spend_30d")] == [0, 1, 0.0]
 
 
 def basket(number: int, *items: str) -> list[dict[str, object]]:
     return [
-        event("anna", f"2024-01-{number:02}T10:00:00", "purchase", item, session_id=f"s{number}") for item in items
+        event("anna", f"2024-01-{number:02}T10:00:00", "purchase", item, session_id=f"s{number}")
+        for item in items
     ]
 
 
@@ -82,7 +91,9 @@ def test_items_that_share_baskets_are_pairs(tmp_path: Path):
         *basket(5, "cola"),
         *basket(6, "edam", "edam"),
     ]
-    found = table_of(write_shop(tmp_path, events), "item_pairs", at("2024-02-01"), FeatureConfig(pair_baskets=2))
+    found = table_of(
+        write_shop(tmp_path, events), "item_pairs", at("2024-02-01"), FeatureConfig(pair_baskets=2)
+    )
     pairs = {row["item_id"]: dict(zip(row["pair_ids"], row["pair_scores"], strict=True)) for row in found}
     # Baskets: brie 4, cola 4, edam 3; brie and cola share 3, brie and edam 2, cola and edam 1 (too few).
     assert list(pairs["brie"]) == ["cola", "edam"]
@@ -92,7 +103,11 @@ def test_items_that_share_baskets_are_pairs(tmp_path: Path):
 
 
 def test_great_baskets_say_nothing_about_pairs(tmp_path: Path):
-    events = [*basket(1, "brie", "cola", "edam"), *basket(2, "brie", "cola"), *basket(3, "brie", "edam", "cola")]
+    events = [
+        *basket(1, "brie", "cola", "edam"),
+        *basket(2, "brie", "cola"),
+        *basket(3, "brie", "edam", "cola"),
+    ]
     config = FeatureConfig(pair_baskets=1, pair_basket_items=2)
     found = table_of(write_shop(tmp_path, events), "item_pairs", at("2024-02-01"), config)
     assert {row["item_id"]: row["pair_ids"] for row in found} == {"brie": ["cola"], "cola": ["brie"]}

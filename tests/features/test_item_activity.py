@@ -23,7 +23,9 @@ TEA = [
 def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """The rows of the tea by the day from which they were known."""
     lake = write_shop(tmp_path_factory.mktemp("lake"), TEA)
-    return {row["known_at"].date().isoformat(): row for row in table_of(lake, "item_activity", at("2024-03-01"))}
+    return {
+        row["known_at"].date().isoformat(): row for row in table_of(lake, "item_activity", at("2024-03-01"))
+    }
 
 
 def test_sales_are_counted_over_windows_and_over_all_time(rows):

@@ -6,9 +6,16 @@ from tests.features.small_shop import at, table_of, write_shop
 
 
 def test_attributes_of_the_form_name_value_become_features(tmp_path: Path):
-    users = [{"user_id": "anna", "age_band": "35-44", "attributes": ["income:35-49K", "kids_count:", "note: a:b"]}]
+    users = [
+        {"user_id": "anna", "age_band": "35-44", "attributes": ["income:35-49K", "kids_count:", "note: a:b"]}
+    ]
     row = table_of(write_shop(tmp_path, [], users=users), "user_profile", at("2024-01-01"))[0]
-    assert (row["age_band"], row["income"], row["kids_count"], row["household_size"]) == ("35-44", "35-49K", None, None)
+    assert (row["age_band"], row["income"], row["kids_count"], row["household_size"]) == (
+        "35-44",
+        "35-49K",
+        None,
+        None,
+    )
 
 
 def test_the_profile_of_a_user_who_did_not_consent_is_empty(tmp_path: Path):
@@ -27,7 +34,10 @@ def test_each_state_is_known_from_its_own_instant_and_the_future_is_not(tmp_path
         {"item_id": "tea", "price": 9.0, "updated_at": at("2024-03-01")},
     ]
     found = table_of(write_shop(tmp_path, [], items=items), "item_profile", at("2024-03-01"))
-    assert [(row["known_at"], row["price"]) for row in found] == [(at("2024-01-01"), 2.0), (at("2024-02-01"), 3.0)]
+    assert [(row["known_at"], row["price"]) for row in found] == [
+        (at("2024-01-01"), 2.0),
+        (at("2024-02-01"), 3.0),
+    ]
 
 
 def test_a_category_path_is_taken_apart_and_unknown_is_null(tmp_path: Path):

@@ -10,7 +10,16 @@ from tests.features.small_shop import at, event, table_of, write_shop
 # Anna bought two items on New Year's Day and one of them again four days later.
 ANNA = [
     event("anna", "2024-01-01T10:00:00", "view", "tea", session_id="s1"),
-    event("anna", "2024-01-01T10:05:00", "purchase", "tea", session_id="s1", quantity=2.0, price=3.0, discount=0.5),
+    event(
+        "anna",
+        "2024-01-01T10:05:00",
+        "purchase",
+        "tea",
+        session_id="s1",
+        quantity=2.0,
+        price=3.0,
+        discount=0.5,
+    ),
     event("anna", "2024-01-01T10:05:00", "purchase", "jam", session_id="s1", quantity=1.0, price=4.0),
     event("anna", "2024-01-05T09:00:00", "cart", "tea", session_id="s2"),
     event("anna", "2024-01-05T09:10:00", "purchase", "tea", session_id="s2", quantity=1.0, price=2.0),
@@ -22,7 +31,9 @@ ANNA = [
 def rows(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, Any]]:
     """Anna's rows by the day from which they were known."""
     lake = write_shop(tmp_path_factory.mktemp("lake"), ANNA)
-    return {row["known_at"].date().isoformat(): row for row in table_of(lake, "user_activity", at("2024-03-01"))}
+    return {
+        row["known_at"].date().isoformat(): row for row in table_of(lake, "user_activity", at("2024-03-01"))
+    }
 
 
 def values(row: dict[str, Any], *names: str) -> list[Any]:
