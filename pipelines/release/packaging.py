@@ -1,9 +1,10 @@
 """A sealed bundle as one version of the registered model, which MLflow itself can load and serve."""
 
+import shutil
 import tempfile
 from collections.abc import Mapping
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pipelines.release.registry import BUNDLE_PATH
@@ -45,7 +46,10 @@ def create_version(
             experiment_id, name=settings.model_name, source_run_id=run_id, tags=dict(tags)
         )
         path = Path(folder) / "model"
-        save_model(path, bundle, run_id=run_id, model_id=model.model_id)
+        # MLflow keeps an artifact under its folder's own name, and serving looks for one name.
+        named = Path(folder) / PurePosixPath(BUNDLE_PATH).name
+        shutil.copytree(bundle, named)
+        save_model(path, named, run_id=run_id, model_id=model.model_id)
         client.log_model_artifacts(model.model_id, str(path))
         client.finalize_logged_model(model.model_id, "READY")
         client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])

@@ -141,8 +141,9 @@ def stored(settings) -> Path:
     return described.parent
 
 
-def test_a_version_can_be_fetched_as_it_was_sealed(settings, bundle, origin, tmp_path):
-    register_release(settings, bundle, origin, MEASURED)
+@pytest.mark.parametrize("name", ["bundle", "any-other-name"])
+def test_a_version_can_be_fetched_as_it_was_sealed(settings, bundle, origin, tmp_path, name):
+    register_release(settings, bundle.rename(bundle.with_name(name)), origin, MEASURED)
     registry = Registry(settings)
     fetched = registry.download_bundle(registry.version(1), tmp_path / "fetched")
     assert fetched.is_relative_to(tmp_path / "fetched")
