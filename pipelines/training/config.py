@@ -50,7 +50,7 @@ class RetrievalConfig(Frozen):
     batch_size: int = Field(default=64, ge=2)
     """Requests per step; each brings `positives` rows."""
 
-    epochs: int = Field(default=3, ge=1)
+    epochs: int = Field(default=2, ge=1)
     """Most passes over the requests; the best one on validation is kept."""
 
     patience: int = Field(default=1, ge=1)
@@ -62,7 +62,7 @@ class RetrievalConfig(Frozen):
     request_days: float = Field(default=7, gt=0)
     """Days between a user's training requests; less where the shop's history is short."""
 
-    requests_per_epoch: int = Field(default=20_000, ge=1)
+    requests_per_epoch: int = Field(default=10_000, ge=1)
     """Most requests in one pass; larger shops are sampled anew for every pass."""
 
 
@@ -96,7 +96,7 @@ class RankingConfig(Frozen):
     batch_size: int = Field(default=64, ge=1)
     """Requests (whole lists) per step."""
 
-    epochs: int = Field(default=6, ge=1)
+    epochs: int = Field(default=3, ge=1)
     """Most passes; the best one by validation NDCG@10 is kept."""
 
     patience: int = Field(default=2, ge=1)
