@@ -1,5 +1,6 @@
 """An ingest as a whole: every row accounted for, once, whoever else is at work."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -24,11 +25,22 @@ NOW = datetime(2024, 6, 1, tzinfo=UTC)
 HEADER = "event_id,event_at,user_id,event_type,item_id\n"
 
 
-def test_the_same_batch_twice_changes_nothing(take_in: TakeIn, lake: Lake, write: Write, tiny_shop: Path):
+@pytest.fixture
+def last_days(tiny_shop: Path, tmp_path: Path) -> Path:
+    """The tiny shop with the events of its last four days."""
+    folder = tmp_path / "last_days"
+    shutil.copytree(tiny_shop, folder)
+    events = pl.read_parquet(tiny_shop / "events.parquet")
+    late = events.filter(pl.col("event_at") >= datetime(2024, 4, 27, tzinfo=UTC))
+    late.write_parquet(folder / "events.parquet")
+    return folder
+
+
+def test_the_same_batch_twice_changes_nothing(take_in: TakeIn, lake: Lake, write: Write, last_days: Path):
     bad = write("events.csv", f"{HEADER}x,never,u,view,i\nx,never,u,view,i\n")
-    first = take_in(tiny_shop, bad)
+    first = take_in(last_days, bad)
     before, quarantined = lake.versions(), lake.read("quarantine").to_pylist()
-    again = take_in(tiny_shop, bad)
+    again = take_in(last_days, bad)
     assert (first.quarantined, len(quarantined)) == (2, 2)
     assert (again.accepted, again.duplicates, again.quarantined) == (0, first.accepted, 2)
     assert lake.versions() == before
@@ -144,7 +156,7 @@ SPARE_ROWS = [
 
 
 @hypothesis_settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(rows=ROWS)
 def test_rows_in_are_accepted_duplicates_and_quarantined_whatever_comes(
@@ -184,16 +196,16 @@ def start(home: Path, *sources: Path) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
-def test_two_ingests_at_once_lose_and_double_nothing(settings: Settings, write: Write, tiny_shop: Path):
+def test_two_ingests_at_once_lose_and_double_nothing(settings: Settings, write: Write, last_days: Path):
     own = [
         write(f"{n}/events.csv", f"{HEADER}own-{n},2024-05-01,u,view,i\nbad-{n},never,u,view,i\n")
         for n in (1, 2)
     ]
-    running = [start(settings.home, tiny_shop, file) for file in own]
+    running = [start(settings.home, last_days, file) for file in own]
     told = [process.communicate(timeout=180)[0].split() for process in running]
     assert [process.returncode for process in running] == [0, 0]
     lake = open_lake(settings)
-    shop = pl.read_parquet(tiny_shop / "events.parquet")["event_id"].to_list()
+    shop = pl.read_parquet(last_days / "events.parquet")["event_id"].to_list()
     assert sorted(lake.read("events")["event_id"].to_pylist()) == sorted([*shop, "own-1", "own-2"])
     assert lake.read("items").num_rows == 80
     assert lake.read("users").num_rows == 60
@@ -201,17 +213,17 @@ def test_two_ingests_at_once_lose_and_double_nothing(settings: Settings, write: 
     assert sum(int(accepted) for accepted, _, _ in told) == len(shop) + 2 + 80 + 60
 
 
-def test_an_ingest_that_was_killed_is_put_right_by_the_next(settings: Settings, tiny_shop: Path):
+def test_an_ingest_that_was_killed_is_put_right_by_the_next(settings: Settings, last_days: Path):
     for seconds in (1.2, 1.6, 2.0):
-        process = start(settings.home, tiny_shop)
+        process = start(settings.home, last_days)
         try:
             process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
             process.kill()
             process.communicate()
-    report = ingest(tiny_shop, settings, now=NOW)
+    report = ingest(last_days, settings, now=NOW)
     lake = open_lake(settings)
-    events = pl.read_parquet(tiny_shop / "events.parquet")["event_id"].to_list()
+    events = pl.read_parquet(last_days / "events.parquet")["event_id"].to_list()
     assert sorted(lake.read("events")["event_id"].to_pylist()) == sorted(events)
     assert (lake.read("items").num_rows, lake.read("users").num_rows) == (80, 60)
     assert report.rows_in == len(events) + 140

@@ -6,7 +6,9 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.fs as pafs
 import pytest
+from deltalake import DeltaTable
 
 from pipelines.errors import LakeError
 from pipelines.lake import SCHEMAS, Lake
@@ -141,6 +143,15 @@ def test_a_column_that_must_be_there_may_not_be_null(lake: Lake):
 def test_keys_and_partitions_are_columns_of_their_table(table: str):
     assert set(KEYS[table]) <= set(SCHEMAS[table].names)
     assert set(PARTITIONS.get(table, ())) <= set(SCHEMAS[table].names)
+
+
+def test_files_are_read_by_arrow_alone_so_that_no_thread_outlives_the_interpreter(lake: Lake):
+    lake.append_new("events", events(["a"]))
+    filesystem = lake.dataset("events").filesystem
+    assert isinstance(filesystem, pafs.SubTreeFileSystem)
+    assert isinstance(filesystem.base_fs, pafs.LocalFileSystem)
+    upstream = DeltaTable(f"{lake.root}/events").to_pyarrow_dataset().filesystem
+    assert isinstance(upstream, pafs.PyFileSystem), "delta-rs reads without Python now: the detour can go"
 
 
 WRITER = """
