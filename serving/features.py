@@ -1,10 +1,8 @@
 """The door to Feast: what the online store knows of a user, and how far it can be trusted."""
 
-import contextlib
-import importlib
 import logging
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as LookupTimeoutError
 from dataclasses import dataclass, field
@@ -12,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from serving.errors import FeatureLookupError
+from serving.quick_imports import without_runtime_type_checks
 from serving.settings import ServingSettings
 
 logger = logging.getLogger(__name__)
@@ -175,7 +174,7 @@ def _open(settings: ServingSettings) -> _Store:
             "`aisle features materialize`, or correct AISLE_SERVING_ONLINE_STORE; lists are made without "
             "users' features meanwhile."
         )
-    with _without_runtime_type_checks():
+    with without_runtime_type_checks():
         from feast import FeatureStore, RepoConfig
 
     try:
@@ -208,18 +207,6 @@ def _open(settings: ServingSettings) -> _Store:
             "correct AISLE_SERVING_FEAST_REGISTRY; lists are made without users' features meanwhile."
         ) from error
     return _Store(reader, views, datetime.now(UTC))
-
-
-@contextlib.contextmanager
-def _without_runtime_type_checks() -> Iterator[None]:
-    """Let Feast be imported without typeguard rewriting its classes, which takes 5 of its 8 seconds."""
-    typeguard: Any = importlib.import_module("typeguard")
-    checked = typeguard.typechecked
-    typeguard.typechecked = lambda target=None, **_: target if target is not None else (lambda inner: inner)
-    try:
-        yield
-    finally:
-        typeguard.typechecked = checked
 
 
 def _entity_key(user_id: str) -> Any:

@@ -1,5 +1,6 @@
 """The door to MLflow: which version is champion, and its files."""
 
+import importlib
 import os
 import threading
 from collections.abc import Mapping
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from serving.errors import RegistryError
+from serving.quick_imports import without_runtime_type_checks
 
 CHAMPION = "champion"
 BUNDLE_FOLDER = "artifacts/bundle"
@@ -110,9 +112,14 @@ class Registry:
                 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", str(TRIES))
                 os.environ.setdefault("MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR", "0")
                 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+                os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
                 from mlflow import MlflowClient
 
                 self._client = MlflowClient(self._tracking_uri, self._tracking_uri)
+                if self._tracking_uri.startswith("http"):
+                    with without_runtime_type_checks():
+                        # The client would load its plugins, Feast among them, with its first request.
+                        importlib.import_module("mlflow.tracking.request_header.registry")
             return self._client
 
     def _check_database(self) -> None:

@@ -25,11 +25,15 @@ class ServingProcess:
         home: The folder that it shares with the pipelines.
         environment: Settings beyond those of a test.
         python: The interpreter that runs it.
+        folder: Where it is started.
     """
 
-    def __init__(self, home: Path, python: str = sys.executable, **environment: str) -> None:
+    def __init__(
+        self, home: Path, python: str = sys.executable, folder: Path = ROOT, **environment: str
+    ) -> None:
         self.home = home
         self._python = python
+        self._folder = folder
         self._environment = {
             "AISLE_SERVING_HOME": str(home),
             "AISLE_SERVING_PORT": "0",
@@ -44,7 +48,7 @@ class ServingProcess:
         self.log = (self.home / "serving.log").open("ab")
         self.process = subprocess.Popen(
             [self._python, "-m", "serving"],
-            cwd=ROOT,
+            cwd=self._folder,
             env=inherited | self._environment,
             stdout=subprocess.PIPE,
             stderr=self.log,
@@ -52,13 +56,13 @@ class ServingProcess:
         )
         threading.Thread(target=self._read_lines, daemon=True).start()
         try:
-            line = self.lines.get(timeout=60)
+            line = self.lines.get(timeout=180)
         except queue.Empty:
             self.process.kill()
             raise AssertionError(f"serving did not start:\n{self.errors()}") from None
         assert line.startswith("Aisle serving: http://127.0.0.1:"), f"{line}\n{self.errors()}"
         self.url = line.removeprefix("Aisle serving: ").strip().rstrip("/")
-        self.client = httpx.Client(base_url=self.url, timeout=30)
+        self.client = httpx.Client(base_url=self.url, timeout=60)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -92,7 +96,7 @@ class ServingProcess:
     def release(self) -> dict[str, Any]:
         return self.client.get("/v1/release").json()
 
-    def wait_for(self, what: Callable[[dict[str, Any]], bool], limit_s: float = 30) -> dict[str, Any]:
+    def wait_for(self, what: Callable[[dict[str, Any]], bool], limit_s: float = 120) -> dict[str, Any]:
         """What `/v1/release` says once `what` holds of it."""
         until = time.monotonic() + limit_s
         while not what(answer := self.release()):
@@ -100,7 +104,7 @@ class ServingProcess:
             time.sleep(0.05)
         return answer
 
-    def wait_for_version(self, version: str, limit_s: float = 30) -> dict[str, Any]:
+    def wait_for_version(self, version: str, limit_s: float = 120) -> dict[str, Any]:
         return self.wait_for(lambda answer: (answer["release"] or {}).get("version") == version, limit_s)
 
     def list_for(self, user_id: str, **wishes: Any) -> dict[str, Any]:

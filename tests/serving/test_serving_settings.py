@@ -77,7 +77,7 @@ def test_wrong_settings_end_with_exit_code_2_and_say_what_to_do(tmp_path: Path) 
             cwd=Path(__file__).parents[2],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=180,
             check=False,
         )
         assert ended.returncode == 2
