@@ -13,8 +13,8 @@ _one_at_a_time = threading.RLock()
 def without_runtime_type_checks() -> Iterator[None]:
     """Keep typeguard from rewriting Feast's classes while they are imported; that takes five seconds.
 
-    Feast is imported by our own door to it, and by MLflow's client with its first request over HTTP: Feast adds
-    a header to those.
+    Feast is imported by our own door to it, and by MLflow's client with its first request over HTTP: Feast
+    adds a header to those.
     """
     with _one_at_a_time:
         typeguard: Any = importlib.import_module("typeguard")
