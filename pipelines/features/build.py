@@ -1,12 +1,11 @@
 """Building features: from the lake's events, items and users to one lake table for each feature view."""
 
-import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
 
+import ibis.expr.schema as sch
 import ibis.expr.types as ir
 import pyarrow as pa
 from ibis.common.exceptions import IbisError
@@ -20,13 +19,13 @@ from pipelines.features.engine import engine
 from pipelines.features.interactions import item_pairs, user_affinity, user_category
 from pipelines.features.item_activity import item_activity
 from pipelines.features.profiles import item_profile, user_profile
+from pipelines.features.provenance import last_build, remember_build
 from pipelines.features.shop import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS, Shop, known_shop
 from pipelines.features.user_activity import user_activity
 from pipelines.features.user_history import user_history
 from pipelines.lake import Lake
 
-BUILD_TABLE = "feature_build"
-"""Lake table of one row: what the feature tables were built from."""
+__all__ = ["FeatureReport", "build_features", "default_as_of", "feature_tables", "last_build"]
 
 
 class FeatureReport(BaseModel):
@@ -113,8 +112,8 @@ def build_features(
             )
             for name, compute in feature_tables(config).items():
                 schema = lake_schema_of(views[name])
-                table = compute(shop).select(*schema.names).cast(schema)
-                counted = _Counted(ours.rows(table, schema.to_pyarrow()))
+                table = compute(shop).select(*schema.names).cast(sch.Schema.from_pyarrow(schema))
+                counted = _Counted(ours.rows(table, schema))
                 lake.replace(lake_table_of(views[name]), counted.reader)
                 rows[name] = counted.rows
                 if on_table is not None:
@@ -123,7 +122,7 @@ def build_features(
         raise FeatureError(f"features as of {as_of.isoformat()} could not be computed: {error}") from error
     versions = {name: lake.version(lake_table_of(views[name])) for name in rows}
     known_from = start_of(shop.span.from_day)
-    _remember(lake, as_of=as_of, known_from=known_from, config=config, inputs=inputs, versions=versions)
+    remember_build(lake, as_of=as_of, known_from=known_from, config=config, inputs=inputs, versions=versions)
     return FeatureReport(
         as_of=as_of,
         known_from=known_from,
@@ -135,20 +134,6 @@ def build_features(
     )
 
 
-def last_build(lake: Lake) -> dict[str, Any]:
-    """What the feature tables were built from: `as_of known_from config inputs versions`.
-
-    Raises:
-        FeatureError: Features were never built.
-    """
-    if not lake.exists(BUILD_TABLE):
-        raise FeatureError(
-            f"expected feature tables in the lake {lake.root}, received none: run `aisle features build`"
-        )
-    row = lake.read(BUILD_TABLE).to_pylist()[0]
-    return {name: json.loads(value) if isinstance(value, str) else value for name, value in row.items()}
-
-
 class _Counted:
     """A stream of rows that knows how many have passed."""
 
@@ -156,31 +141,7 @@ class _Counted:
         self.rows = 0
         self.reader = pa.RecordBatchReader.from_batches(batches.schema, self._pass(batches))
 
-    def _pass(self, batches: pa.RecordBatchReader) -> Any:
+    def _pass(self, batches: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             self.rows += batch.num_rows
             yield batch
-
-
-def _remember(
-    lake: Lake,
-    *,
-    as_of: datetime,
-    known_from: datetime,
-    config: FeatureConfig,
-    inputs: Mapping[str, int],
-    versions: Mapping[str, int],
-) -> None:
-    instant = pa.timestamp("us", tz="UTC")
-    lake.replace(
-        BUILD_TABLE,
-        pa.table(
-            {
-                "as_of": pa.array([as_of], instant),
-                "known_from": pa.array([known_from], instant),
-                "config": [config.model_dump_json()],
-                "inputs": [json.dumps(dict(inputs))],
-                "versions": [json.dumps(dict(versions))],
-            }
-        ),
-    )

@@ -62,10 +62,10 @@ def build(as_of: datetime | None, span_days: int | None, as_json: bool) -> None:
 @as_json
 def apply(as_json: bool) -> None:
     """Bring Feast's registry to what `feature_repo` declares."""
-    from pipelines.features import store
+    from pipelines.features import feast_repo
 
     with Console(quiet=as_json).step("Apply the feature repository"):
-        result = store.apply(load_settings())
+        result = feast_repo.apply(load_settings())
     finish(result, as_json=as_json)
 
 
@@ -75,11 +75,11 @@ def apply(as_json: bool) -> None:
 @as_json
 def materialize(start: datetime | None, end: datetime | None, as_json: bool) -> None:
     """Write the newest values known in a window to the online store."""
-    from pipelines.features import store
+    from pipelines.features import materialization
 
     console = Console(quiet=as_json)
     with console.step("Materialize"):
-        report = store.materialize(
+        report = materialization.materialize(
             load_settings(), start, end, lambda name, rows: console.info(f"  {name}: {rows:,} entities")
         )
     finish(report.model_dump(mode="json"), as_json=as_json)
@@ -93,9 +93,9 @@ def get(user_id: str | None, item_id: str | None, as_json: bool) -> None:
     """Look up what the online store serves for one user or one item."""
     if (user_id is None) == (item_id is None):
         raise WrongUsageError("expected --user ID or --item ID, one of them")
-    from pipelines.features import store
+    from pipelines.features.look_up import get_online
 
-    found = store.get_online(load_settings(), user_id=user_id, item_id=item_id)
+    found = get_online(load_settings(), user_id=user_id, item_id=item_id)
     if as_json:
         finish(found, as_json=True)
         return
@@ -111,9 +111,9 @@ def get(user_id: str | None, item_id: str | None, as_json: bool) -> None:
 @as_json
 def env(as_json: bool) -> None:
     """Show the variables that Feast's own commands need, as `export` lines."""
-    from pipelines.features import store
+    from pipelines.features.feast_repo import feast_environment
 
-    variables = store.feast_environment(load_settings())
+    variables = feast_environment(load_settings())
     if as_json:
         finish(variables, as_json=True)
         return

@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import Any
 
-import ibis.expr.schema as sch
+import pyarrow as pa
 from feast import FeatureService, FeatureView, FileSource, Project
 from feast.data_source import DataSource
 from feast.entity import Entity
@@ -15,7 +15,7 @@ from pipelines.errors import FeatureError
 MODULES = ("project", "entities", "sources", "user_views", "item_views", "interaction_views", "services")
 """Modules of `feature_repo` with declarations."""
 
-TYPES = {Int64: "int64", Float64: "float64", String: "string", Bool: "boolean"}
+TYPES = {Int64: pa.int64(), Float64: pa.float64(), String: pa.string(), Bool: pa.bool_()}
 """Feast types and how the lake holds them."""
 
 
@@ -61,20 +61,20 @@ def lake_table_of(view: FeatureView) -> str:
     return str(source_of(view).path)
 
 
-def lake_schema_of(view: FeatureView) -> sch.Schema:
+def lake_schema_of(view: FeatureView) -> pa.Schema:
     """Columns of the lake table behind a view: keys, the instant from which a row was known, features."""
     fields = {column.name: _lake_type(column.dtype) for column in view.entity_columns}
-    fields[source_of(view).timestamp_field] = "timestamp('UTC', 6)"
+    fields[source_of(view).timestamp_field] = pa.timestamp("us", tz="UTC")
     fields |= {column.name: _lake_type(column.dtype) for column in view.features}
-    return sch.schema(fields)
+    return pa.schema(list(fields.items()))
 
 
-def _lake_type(dtype: object) -> str:
+def _lake_type(dtype: object) -> pa.DataType:
     if isinstance(dtype, Array):
-        return f"array<{_lake_type(dtype.base_type)}>"
-    for known, name in TYPES.items():
+        return pa.list_(_lake_type(dtype.base_type))
+    for known, kind in TYPES.items():
         if dtype == known:
-            return name
+            return kind
     raise FeatureError(
         f"expected a type among Int64, Float64, String, Bool and arrays of them, received {dtype}"
     )

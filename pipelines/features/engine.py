@@ -38,7 +38,7 @@ class Engine:
         """A lake table as an expression, with these columns only."""
         files = lake.uris(name, version)
         if files and "://" not in lake.root:
-            table = self.backend.read_parquet(files, table_name=f"lake_{name}")
+            table = self.backend.read_parquet(files, table_name=f"lake_{name}", union_by_name=True)
         else:  # DuckDB needs an extension to read remote files: Arrow reads them for it
             self.backend.con.register(f"lake_{name}", lake.dataset(name, version))
             table = self.backend.table(f"lake_{name}")

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import ibis.expr.schema as sch
 import ibis.expr.types as ir
 import pyarrow as pa
 
@@ -77,6 +78,8 @@ def table_of(
             span_days=config.span_days,
             keep=ours.keep,
         )
-        table: ir.Table = feature_tables(config)[view](shop).select(*schema.names).cast(schema)
-        rows = ours.rows(table, schema.to_pyarrow()).read_all().to_pylist()
+        table: ir.Table = (
+            feature_tables(config)[view](shop).select(*schema.names).cast(sch.Schema.from_pyarrow(schema))
+        )
+        rows = ours.rows(table, schema).read_all().to_pylist()
     return sorted(rows, key=lambda row: (next(iter(row.values())), row["known_at"]))

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from pipelines.cli import main
 from pipelines.features import store
 from pipelines.features.declared import declared_views
 from pipelines.settings import Settings
@@ -76,7 +77,17 @@ def asked(server: str, body: dict[str, Any]) -> dict[str, Any]:
     return {name: result["values"][0] for name, result in zip(names, found["results"], strict=True)}
 
 
-def test_server_sdk_and_command_line_answer_the_same_values(server: str, built_home: Settings):
+def looked_up(capsys: pytest.CaptureFixture[str], *arguments: str) -> dict[str, Any]:
+    with pytest.raises(SystemExit) as ended:
+        main(["features", "get", *arguments, "--json"])
+    assert not ended.value.code
+    return dict(json.loads(capsys.readouterr().out.splitlines()[-1])["features"])
+
+
+def test_server_sdk_and_command_line_answer_the_same_values(
+    server: str, built_home: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("AISLE_HOME", str(built_home.home))
     for key, value in (("user_id", "u05"), ("item_id", "i02")):
         views = [
             view for view in declared_views().values() if view.online and view.entity_columns[0].name == key
@@ -89,21 +100,7 @@ def test_server_sdk_and_command_line_answer_the_same_values(server: str, built_h
             .get_online_features(refs, [{key: value}], full_feature_names=True)
             .to_dict()
         )
-        arguments = ["features", "get", f"--{key.removesuffix('_id')}", value, "--json"]
-        environment = os.environ | {
-            "AISLE_HOME": str(built_home.home),
-            "AISLE_LAKE_URI": built_home.lake_root,
-        }
-        program = "from pipelines.cli import main; main()"
-        done = subprocess.run(
-            [sys.executable, "-c", program, *arguments],
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
-        assert done.returncode == 0, done.stderr
-        features = json.loads(done.stdout.splitlines()[-1])["features"]
+        features = looked_up(capsys, f"--{key.removesuffix('_id')}", value)
         by_command = {
             f"{view}__{name}": one for view, found in features.items() for name, one in found.items()
         }

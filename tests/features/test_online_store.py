@@ -14,6 +14,8 @@ import pytest
 from pipelines.errors import FeatureError
 from pipelines.features import online_writer, store
 from pipelines.features.declared import declared_views, lake_table_of
+from pipelines.features.feast_repo import feast_talks_to_people
+from pipelines.features.materialization import EVER, newest_known
 from pipelines.lake import open_lake
 from pipelines.settings import Settings
 from tests.features.conftest import AS_OF
@@ -79,8 +81,8 @@ def test_a_look_up_is_of_one_entity(built_home: Settings):
 def test_the_bulk_writer_stores_what_feast_itself_would(home: Settings, built_home: Settings):
     feast = store.open_store(home)
     names = [view.name for view in declared_views().values() if view.online]
-    with store._feast_talks_to_people():
-        feast.materialize(store.EVER, AS_OF, feature_views=names)
+    with feast_talks_to_people():
+        feast.materialize(EVER, AS_OF, feature_views=names)
     for name in names:
         theirs, ours = stored(home, name), stored(built_home, name)
         assert len(ours) > 100
@@ -148,7 +150,7 @@ def test_whoever_is_no_longer_in_the_lake_leaves_the_online_store(home: Settings
     store.materialize(home)
     feast = store.open_store(home)
     view = feast.get_feature_view("user_profile")
-    rows = store.newest_known(feast, view, store.EVER, AS_OF)
+    rows = newest_known(feast, view, EVER, AS_OF)
     rest = rows.filter(pa.array([key != "u05" for key in rows["user_id"].to_pylist()]))
     online_writer.write_online(feast, view, rest, whole=True)
     assert store.get_online(home, user_id="u05")["known_at"]["user_profile"] is None

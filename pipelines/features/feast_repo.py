@@ -1,0 +1,87 @@
+"""Feast on the settings of this home: its environment, its store, its registry."""
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from string import Template
+from urllib.parse import urlsplit
+
+import yaml
+from feast import FeatureStore, RepoConfig
+from feast.feature_view import DUMMY_ENTITY_NAME
+from feast.repo_operations import extract_objects_for_apply_delete
+from pydantic import ValidationError
+
+from pipelines.errors import FeatureError
+from pipelines.features.declared import declarations
+from pipelines.features.online_writer import prepare_sqlite
+from pipelines.settings import Settings
+
+
+def feast_environment(settings: Settings) -> dict[str, str]:
+    """Return the variables that `feature_store.yaml` names, for Feast's own commands and servers."""
+    lake = settings.lake_root
+    yaml_file = "feature_store.yaml"
+    environment = {
+        "AISLE_HOME": str(settings.home.resolve()),
+        "AISLE_LAKE_URI": lake if "://" in lake else str(Path(lake).resolve()),
+    }
+    if settings.redis_url is not None:
+        environment["AISLE_REDIS_CONNECTION"] = _redis_connection(settings.redis_url)
+        yaml_file = "feature_store.redis.yaml"
+    environment["FEAST_FS_YAML_FILE_PATH"] = str(settings.feature_repo.resolve() / yaml_file)
+    return environment
+
+
+def open_store(settings: Settings) -> FeatureStore:
+    """Open Feast on the registry and stores that the settings name.
+
+    Raises:
+        FeatureError: `feature_store.yaml` cannot be read.
+    """
+    environment = feast_environment(settings)
+    path = Path(environment["FEAST_FS_YAML_FILE_PATH"])
+    try:
+        content = yaml.safe_load(Template(path.read_text("utf-8")).substitute(environment))
+        config = RepoConfig(**content)
+    except (OSError, KeyError, TypeError, ValidationError, yaml.YAMLError) as error:
+        raise FeatureError(
+            f"expected Feast's configuration in {path}, received: {error}. Check AISLE_FEATURE_REPO."
+        ) from error
+    config.repo_path = path.parent
+    return FeatureStore(config=config)
+
+
+def apply(settings: Settings) -> dict[str, int]:
+    """Bring Feast's registry to what `feature_repo` declares; return how many objects it has, and lost."""
+    settings.home.joinpath("feast").mkdir(parents=True, exist_ok=True)
+    store = open_store(settings)
+    declared = declarations()
+    if store.config.online_store.type == "sqlite":
+        prepare_sqlite(store, [view for view in declared.feature_views if view.online])
+    with feast_talks_to_people():
+        wanted, unwanted, _, _ = extract_objects_for_apply_delete(store.project, store.registry, declared)
+        unwanted = [one for one in unwanted if one.name != DUMMY_ENTITY_NAME]  # Feast's own, made by itself
+        store.apply(wanted, objects_to_delete=unwanted, partial=False)
+    return {"applied": len(wanted), "removed": len(unwanted)}
+
+
+@contextlib.contextmanager
+def feast_talks_to_people() -> Iterator[None]:
+    """Feast prints its progress: keep stdout free for the result."""
+    with contextlib.redirect_stdout(sys.stderr):
+        yield
+
+
+def _redis_connection(url: str) -> str:
+    """Feast's form of a Redis address: `host:port,db=…,password=…`."""
+    parts = urlsplit(url)
+    options = [f"{parts.hostname}:{parts.port or 6379}", f"db={parts.path.strip('/') or 0}"]
+    if parts.username:
+        options.append(f"username={parts.username}")
+    if parts.password:
+        options.append(f"password={parts.password}")
+    if parts.scheme == "rediss":
+        options.append("ssl=true")
+    return ",".join(options)

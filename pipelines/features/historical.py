@@ -1,0 +1,62 @@
+"""Features as known at instants of the past, for training sets."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+import pandas as pd
+import pyarrow as pa
+from feast import FeatureService
+from feast.errors import FeastObjectNotFoundException
+
+from pipelines.errors import FeatureError
+from pipelines.features.feast_repo import open_store
+from pipelines.features.provenance import last_build
+from pipelines.lake import open_lake
+from pipelines.settings import Settings
+
+TIMESTAMP = "event_timestamp"
+"""Column of an entity frame with the instants."""
+
+
+def historical(
+    settings: Settings, entity_frame: pd.DataFrame, service: str, without: Collection[str] = ()
+) -> pa.Table:
+    """Return the features of a service as known at the instant of each row: rows out = rows in, in order.
+
+    Args:
+        settings: Where the stores are.
+        entity_frame: The service's keys (`user_id`, `item_id`) and `event_timestamp`; other columns are kept.
+        service: Name of a feature service, such as `retrieval_v1`.
+        without: Names of the service's feature views to leave out, such as a wide one that is not needed.
+
+    Returns:
+        The columns of the frame, then the features by their bare names.
+
+    Raises:
+        FeatureError: The service is unknown, a column is missing, or an instant lies before those for which
+            features are kept.
+    """
+    if TIMESTAMP not in entity_frame.columns:
+        raise FeatureError(f"expected a column {TIMESTAMP}, received {list(entity_frame.columns)}")
+    known_from: datetime = last_build(open_lake(settings))["known_from"]
+    earliest = pd.to_datetime(entity_frame[TIMESTAMP], utc=True).min()
+    if earliest < known_from:
+        raise FeatureError(
+            f"expected instants from {known_from.isoformat()} on, for which features are kept, received "
+            f"{earliest.isoformat()}: build features with more span days, or leave the earlier rows out"
+        )
+    store = open_store(settings)
+    try:
+        wanted = store.get_feature_service(service)
+    except FeastObjectNotFoundException as error:
+        raise FeatureError(
+            f"expected an applied feature service, received {service!r}: run `aisle features apply`"
+        ) from error
+    features: FeatureService | list[str] = wanted
+    if without:
+        views = [view for view in wanted.feature_view_projections if view.name not in without]
+        features = [f"{view.name}:{one.name}" for view in views for one in view.features]
+    answer = store.get_historical_features(entity_df=entity_frame, features=features).to_arrow()
+    if answer.num_rows != len(entity_frame):
+        raise FeatureError(f"expected {len(entity_frame)} rows of {service}, received {answer.num_rows}")
+    return answer

@@ -1,0 +1,53 @@
+"""Looking up what the online store serves."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from feast.errors import FeastObjectNotFoundException
+from feast.protos.feast.serving.ServingService_pb2 import FieldStatus
+
+from pipelines.errors import FeatureError
+from pipelines.features.declared import declared_views
+from pipelines.features.feast_repo import open_store
+from pipelines.settings import Settings
+
+
+def get_online(
+    settings: Settings, *, user_id: str | None = None, item_id: str | None = None
+) -> dict[str, Any]:
+    """Return what the online store serves for one user or one item.
+
+    Returns:
+        `entity` (the key), `found`, `features` (by view and name) and `known_at` (by view; None: no row).
+    """
+    if (user_id is None) == (item_id is None):
+        raise FeatureError("expected a user or an item, received both or neither")
+    key = {"user_id": str(user_id)} if user_id is not None else {"item_id": str(item_id)}
+    views = [
+        view
+        for view in declared_views().values()
+        if view.online and [one.name for one in view.entity_columns] == list(key)
+    ]
+    refs = [f"{view.name}:{one.name}" for view in views for one in view.features]
+    try:
+        response = open_store(settings).get_online_features(refs, [key], full_feature_names=True)
+    except FeastObjectNotFoundException as error:
+        raise FeatureError(f"{error}: run `aisle features apply` and `aisle features materialize`") from error
+    values = {name: one[0] for name, one in response.to_dict().items()}
+    results = dict(zip(response.proto.metadata.feature_names.val, response.proto.results, strict=True))
+    known_at = {view.name: _known_at(results[f"{view.name}__{view.features[0].name}"]) for view in views}
+    return {
+        "entity": key,
+        "found": any(at is not None for at in known_at.values()),
+        "features": {
+            view.name: {one.name: values[f"{view.name}__{one.name}"] for one in view.features}
+            for view in views
+        },
+        "known_at": known_at,
+    }
+
+
+def _known_at(result: Any) -> str | None:
+    if result.statuses[0] != FieldStatus.PRESENT:
+        return None
+    return datetime.fromtimestamp(result.event_timestamps[0].seconds, UTC).isoformat()
