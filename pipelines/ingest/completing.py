@@ -69,12 +69,10 @@ def _complete_users(rows: pl.DataFrame) -> tuple[pl.DataFrame, Counter[str]]:
 def conflicts(table: str, rows: pl.DataFrame) -> Counter[str]:
     """How many rows share a key with an earlier one and say something else; of them the first is kept."""
     key = list(KEYS[table])
-    repeated = (
-        rows.filter(pl.struct(key).is_duplicated()) if rows.n_unique(key) < rows.height else rows.clear()
-    )
-    if repeated.is_empty():
-        return Counter()
     others = [name for name in rows.columns if name not in (*key, "source")]
+    if not others or rows.n_unique(key) == rows.height:
+        return Counter()
+    repeated = rows.filter(pl.struct(key).is_duplicated())
     different = repeated.with_columns(digest(repeated, others).alias("content")).unique([*key, "content"])
     return +Counter(
         {f"{table}: other rows of the same key left out": different.height - different.n_unique(key)}

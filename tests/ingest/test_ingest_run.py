@@ -122,6 +122,12 @@ def test_rows_of_one_key_that_differ_are_counted(take_in: TakeIn, lake: Lake, wr
     assert users == {"a": "first", "b": "u"}
 
 
+def test_a_table_that_is_all_key_may_repeat_its_rows(take_in: TakeIn, write: Write):
+    coupons = write("coupons.csv", "coupon_id,item_id,campaign_id\nc1,i1,7\nc1,i1,7\nc1,i2,7\n")
+    report = take_in(coupons)
+    assert (report.rows_in, report.accepted, report.duplicates) == (3, 2, 1)
+
+
 def test_rows_that_are_not_accounted_for_are_an_error():
     assert TableReport(rows_in=6, accepted=1, duplicates=2, quarantined=3).adds_up
     assert not TableReport(rows_in=7, accepted=1, duplicates=2, quarantined=3).adds_up
