@@ -1,5 +1,6 @@
 """What a bundle needs between its evaluation and its seal: fresh counts, and the index that search reads."""
 
+import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -10,14 +11,15 @@ from serving import text_index
 from serving.bundle import Bundle, BundleError
 
 
-def assemble(bundle: str, as_of: str) -> dict[str, Any]:
-    """Bring what is counted up to the cutoff, and build the text index.
+def assemble(bundle: str, release: str, as_of: str) -> dict[str, Any]:
+    """Copy the evaluated bundle, bring what is counted in it up to the cutoff, and build its text index.
 
     Evaluation needed popularity, neighbours and item features as they were before the test window; shoppers
-    get them as of now. Nothing that was learned changes.
+    get them as of now. Nothing that was learned changes, and the evaluated bundle stays as it is.
 
     Args:
         bundle: The directory of the evaluated bundle.
+        release: The directory to make; replaced where it is there.
         as_of: The release's cutoff, ISO 8601.
 
     Returns:
@@ -27,8 +29,9 @@ def assemble(bundle: str, as_of: str) -> dict[str, Any]:
         ReleaseError: A part of the bundle is missing or is not of its form.
     """
     started = time.perf_counter()
-    directory = Path(bundle)
-    write_item_state(directory, as_of)
+    evaluated, directory = Path(bundle), Path(release)
+    shutil.rmtree(directory, ignore_errors=True)
+    shutil.copytree(evaluated, directory)
     try:
         opened = Bundle.open(directory)
         missing = [
@@ -43,5 +46,6 @@ def assemble(bundle: str, as_of: str) -> dict[str, Any]:
             )
         text_index.build(directory, opened.items)
     except BundleError as error:
-        raise ReleaseError(f"the bundle in {directory} is not complete: {error}") from error
+        raise ReleaseError(f"the bundle in {evaluated} is not complete: {error}") from error
+    write_item_state(evaluated, as_of, into=directory)
     return {"items": opened.n_items, "seconds": round(time.perf_counter() - started, 2)}

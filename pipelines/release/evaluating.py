@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from pipelines.errors import WrongUsageError
 from pipelines.evaluation.report import write_report
-from pipelines.evaluation.scores import Parity
 from pipelines.features.store import historical
 from pipelines.lake import open_lake
 from pipelines.release.champion import learned_before, with_item_state_of
@@ -30,7 +30,6 @@ from pipelines.release.workplace import recorded_parity
 from pipelines.settings import Settings, load_settings
 from pipelines.tracking import code_revision
 from pipelines.training.baselines import baseline_lists
-from pipelines.training.item_state import write_item_state
 from pipelines.training.training_set import TrainingSet
 from serving.bundle import Bundle, BundleError
 from serving.users import user_batch_from_table
@@ -47,20 +46,27 @@ def evaluate_release(
     """Measure the bundle under construction; leaves `report.json` and `report.html` in it.
 
     Args:
-        bundle: Its directory, as ranking left it.
+        bundle: Its directory, as ranking left it: with the items' state of the start of the test window.
         policy: Fields of `GatePolicy` that differ from its defaults.
         settings: Where things are; the environment's if left out.
 
     Returns:
         `release`, `baselines`, `champion`, `gate`, `users` (see `figures`), `metrics`, `ci95`, `decision`,
         `learned_until`, `lake_versions`, `champion_compared` (why or why not) and `seconds`.
+
+    Raises:
+        WrongUsageError: The bundle is sealed: its items' state has seen the test window.
     """
     started = time.perf_counter()
     settings = settings or load_settings()
     directory = Path(bundle)
+    if (directory / "manifest.json").exists():
+        raise WrongUsageError(
+            f"expected a bundle under construction, received {directory}, which is sealed: what is counted "
+            "in it has seen the test window. See how it was measured with `aisle evaluate --version N`"
+        )
     training = TrainingSet.open(directory)
     split = training.split
-    write_item_state(directory, split.test_from)
     opened = Bundle.open(directory)
     asked = training.requests("test")
     requests = TestRequests(split.test, asked.user_ids, asked.users, tuple(training.target_types))
@@ -73,7 +79,7 @@ def evaluate_release(
         events,
         baseline_lists(directory, split.test_from, asked.user_ids.to_pylist(), k=LIST_LENGTH),
         champion=champion,
-        parity=[Parity(**part) for part in recorded_parity(directory)],
+        parity=recorded_parity(directory),
         policy=GatePolicy.model_validate(dict(policy or {})),
     )
     facts = {

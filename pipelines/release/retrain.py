@@ -141,6 +141,7 @@ def register(as_of: str, run_id: str, settings: Settings | None = None) -> dict[
             "assemble",
             "pipelines.release.assembling:assemble",
             bundle=str(place.bundle),
+            release=str(place.release),
             as_of=place.as_of_text,
         )
         origin = Origin(
@@ -155,7 +156,7 @@ def register(as_of: str, run_id: str, settings: Settings | None = None) -> dict[
             ci95={name: (low, high) for name, (low, high) in evaluated["ci95"].items()},
             decision=Decision.model_validate(evaluated["decision"]),
         )
-        told = register_release(settings, place.bundle, origin, measured)
+        told = register_release(settings, place.release, origin, measured)
         step.set_tags({name: told[name] for name in ("version", "gate", "reasons")})
         parent = resume(settings, run_id)
         parent.log_metrics(evaluated["metrics"])

@@ -19,6 +19,9 @@ LIST_LENGTH = 100
 
 USERS_AT_ONCE = 256
 
+OUTCOME_USERS = 1000
+"""Users, spread evenly over all, whose candidate items tell how far the probabilities can be trusted."""
+
 
 def served_lists(bundle: Bundle, users: UserBatch, length: int = LIST_LENGTH) -> NDArray[np.int32]:
     """Item indices `[n_users, length]` of each user's home list, best first, -1 as padding at the end."""
@@ -33,7 +36,7 @@ def served_lists(bundle: Bundle, users: UserBatch, length: int = LIST_LENGTH) ->
 def served_outcomes(
     bundle: Bundle, users: UserBatch, truth_of_task: Mapping[str, Truth]
 ) -> dict[str, Outcome]:
-    """Each task's probability for every candidate item of every user, beside what happened.
+    """Each task's probability for every candidate item of up to `OUTCOME_USERS` users, beside what happened.
 
     Args:
         bundle: One with both graphs; without a ranker there is nothing to measure.
@@ -47,13 +50,14 @@ def served_outcomes(
     ranker, on_offer = Ranker(bundle), Filters().mask(bundle)
     parts: dict[str, list[tuple[NDArray[np.bool_], NDArray[np.float32]]]] = {task: [] for task in tasks}
     places = []
-    for rows in _chunks(len(users)):
-        some = users.rows(rows)
+    sampled = np.arange(0, len(users), max(1, -(-len(users) // OUTCOME_USERS)))
+    for part in _chunks(len(sampled)):
+        row_numbers = sampled[part]
+        some = users.rows(row_numbers)
         queries = encoder.encode(some) if encoder else None
         candidates = retrieve(bundle, some, queries, allowed=on_offer)
         offered = candidates.items >= 0
         outputs = ranker.rank(some, candidates).outputs
-        row_numbers = np.arange(rows.start, rows.stop)
         places.append(np.broadcast_to(row_numbers[:, None], offered.shape)[offered])
         for task in tasks:
             hits = truth_of_task[task].take(row_numbers).relevance(candidates.items)

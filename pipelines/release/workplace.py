@@ -8,13 +8,14 @@ import hashlib
 import json
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import serving
 from pipelines.errors import ReleaseError, WrongUsageError
+from pipelines.evaluation.scores import Parity
 from pipelines.settings import Settings
 
 STEPS = ("training_set", "retrieval", "ranking", "evaluate", "register")
@@ -24,9 +25,6 @@ INPUTS = "inputs.json"
 
 KEPT_WORKPLACES = 3
 """Folders of earlier releases that are kept, the newest by name."""
-
-PARITY_FIELDS = ("part", "overlap", "largest_difference")
-"""What the evaluation wants to know of an exported graph; training records more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +77,13 @@ class Workplace:
 
     @property
     def bundle(self) -> Path:
-        """The bundle under construction."""
+        """The bundle under construction, which is measured."""
         return self.folder / "bundle"
+
+    @property
+    def release(self) -> Path:
+        """The bundle that is sealed: a copy, with what is counted brought up to the cutoff."""
+        return self.folder / "release" / "bundle"
 
     @property
     def as_of_text(self) -> str:
@@ -114,14 +117,15 @@ class Workplace:
         return self.folder / f"{step}.json"
 
 
-def recorded_parity(bundle: Path) -> list[dict[str, Any]]:
+def recorded_parity(bundle: Path) -> list[Parity]:
     """What the training steps recorded of how far each exported graph departs from the trained one."""
+    names = [entry.name for entry in fields(Parity)]
     found = []
     for step in ("retrieval", "ranking"):
         record = bundle.parent / f"{step}.json"
         if record.exists():
             parity = json.loads(record.read_text("utf-8"))["result"].get("parity")
-            found += [{name: parity[name] for name in PARITY_FIELDS}] if parity else []
+            found += [Parity(**{name: parity[name] for name in names})] if parity else []
     return found
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.errors import ReleaseError
+from pipelines.errors import ReleaseError, WrongUsageError
 from pipelines.evaluation.split import Window
 from pipelines.release import assembling, evaluating
 from pipelines.release.gate import Decision
@@ -66,9 +66,9 @@ def bundle(tmp_path) -> Path:
 
 
 @pytest.fixture
-def item_states(monkeypatch: pytest.MonkeyPatch, bundle) -> list[tuple[str, object]]:
+def item_states(monkeypatch: pytest.MonkeyPatch, bundle) -> list[tuple]:
     """Stands in for training and the lake; the instants at which the items' state was written."""
-    written: list[tuple[str, object]] = []
+    written: list[tuple] = []
 
     def requests(name: str) -> SimpleNamespace:
         assert name == "test"
@@ -85,8 +85,7 @@ def item_states(monkeypatch: pytest.MonkeyPatch, bundle) -> list[tuple[str, obje
     monkeypatch.setattr(evaluating, "open_lake", lambda _: Lake())
     monkeypatch.setattr(evaluating, "baseline_lists", lambda *_, **__: {"popularity": worst})
     monkeypatch.setattr(evaluating, "historical", lambda *_: pa.Table.from_pylist(rows()))
-    for room in (evaluating, assembling):
-        monkeypatch.setattr(room, "write_item_state", lambda folder, at: written.append((folder.name, at)))
+    monkeypatch.setattr(assembling, "write_item_state", lambda *where, into: written.append((*where, into)))
     return written
 
 
@@ -107,7 +106,7 @@ def test_a_release_is_measured_at_the_start_of_the_test_window_and_nothing_after
     settings, bundle, item_states
 ):
     told = evaluating.evaluate_release(str(bundle), policy=POLICY, settings=settings)
-    assert item_states == [("bundle", AT)]
+    assert item_states == []
     # everybody's only true item is the own habit: all of it is found among the seven on offer
     assert told["release"]["recall_at_10"] == 1
     assert told["baselines"] == {"popularity": {"ndcg_at_10": 0}}
@@ -165,26 +164,33 @@ def test_graphs_that_depart_from_the_trained_ones_are_read_from_the_records_and_
     assert any("ranker 50.00%" in reason for reason in told["gate"]["reasons"])
 
 
-def test_a_bundle_without_graphs_is_not_assembled(bundle, item_states):
+def test_a_sealed_bundle_is_not_measured_for_its_counts_have_seen_the_answers(settings, bundle, item_states):
+    (bundle / "manifest.json").write_text("{}")
+    with pytest.raises(WrongUsageError, match="which is sealed"):
+        evaluating.evaluate_release(str(bundle), policy=POLICY, settings=settings)
+    assert not (bundle / "report.json").exists()
+
+
+def test_a_bundle_without_graphs_is_not_assembled(bundle, item_states, tmp_path):
     with pytest.raises(ReleaseError, match="without query encoder and ranker"):
-        assembling.assemble(str(bundle), AS_OF.isoformat())
+        assembling.assemble(str(bundle), str(tmp_path / "release"), AS_OF.isoformat())
 
 
-def test_a_bundle_with_a_missing_part_is_named(bundle, item_states):
+def test_a_bundle_with_a_missing_part_is_named(bundle, item_states, tmp_path):
     (bundle / "popularity.npy").unlink()
     with pytest.raises(ReleaseError, match="popularity"):
-        assembling.assemble(str(bundle), AS_OF.isoformat())
+        assembling.assemble(str(bundle), str(tmp_path / "release"), AS_OF.isoformat())
 
 
-def test_assembling_brings_the_counts_up_to_the_cutoff_and_builds_the_index(
+def test_assembling_copies_the_bundle_brings_its_counts_up_to_the_cutoff_and_builds_the_index(
     bundle_with_graphs, item_states, tmp_path
 ):
-    import shutil
-
-    bundle = Path(shutil.copytree(bundle_with_graphs, tmp_path / "whole"))
-    shutil.rmtree(bundle / "text_index", ignore_errors=True)
-    told = assembling.assemble(str(bundle), AS_OF.isoformat())
-    assert item_states == [("whole", AS_OF.isoformat())]
+    release = tmp_path / "release" / "bundle"
+    release.mkdir(parents=True)
+    (release / "manifest.json").write_text("of an earlier attempt")
+    told = assembling.assemble(str(bundle_with_graphs), str(release), AS_OF.isoformat())
+    assert item_states == [(bundle_with_graphs, AS_OF.isoformat(), release)]
     assert told["items"] == 8
-    assert Bundle.open(bundle).text_index_path is not None
-    assert Bundle.open(bundle).indices_of(["bread", "butter"]).tolist() == [BREAD, BUTTER]
+    assert Bundle.open(release).text_index_path is not None
+    assert not (release / "manifest.json").exists()
+    assert Bundle.open(release).indices_of(["bread", "butter"]).tolist() == [BREAD, BUTTER]

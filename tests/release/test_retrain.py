@@ -1,5 +1,6 @@
 """The steps of a retraining in their order: done once, tracked, and honest when one of them fails."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +78,9 @@ class Steps:
             "seconds": 4.0,
         }
 
-    def assemble(self, bundle: str, as_of: str) -> dict:
-        write_array(Path(bundle), "popularity", np.arange(8.0))
+    def assemble(self, bundle: str, release: str, as_of: str) -> dict:
+        shutil.copytree(bundle, release, dirs_exist_ok=True)
+        write_array(Path(release), "popularity", np.arange(8.0))
         return {"items": 8, "seconds": 0.1}
 
 
@@ -123,6 +125,15 @@ def test_the_steps_make_one_candidate_version_and_tell_what_the_report_needs(set
         "passed",
     )
     assert told["register"]["seconds"] > 0
+
+
+def test_the_bundle_that_was_measured_stays_as_it_was(settings, steps):
+    measured = Path(all_steps(settings)["begin"]["workdir"])
+    assert not (measured / "manifest.json").exists()
+    assert np.load(measured / "popularity.npy").tolist() == [8, 4, 3, 7, 1, 6, 2, 0]
+    sealed = measured.parent / "release" / "bundle"
+    assert (sealed / "manifest.json").exists()
+    assert np.load(sealed / "popularity.npy").tolist() == [0, 1, 2, 3, 4, 5, 6, 7]
 
 
 def test_every_step_is_a_run_below_the_retrainings_which_ends_finished(settings, steps):

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from pipelines.errors import ReleaseError, WrongUsageError
+from pipelines.evaluation.scores import Parity
 from pipelines.release import workplace
 from pipelines.release.workplace import Workplace, clear_old_workplaces, recorded_parity
 from pipelines.settings import Settings
@@ -128,10 +129,10 @@ def test_only_the_newest_workplaces_and_the_current_one_are_kept(settings):
 
 def test_the_parity_of_the_graphs_is_read_from_the_records_of_training(settings):
     place = Workplace.begin(settings, AS_OF, {})
-    parity = {"part": "ranker", "overlap": 0.99, "largest_difference": 0.01}
+    parity = {"part": "ranker", "overlap": 0.99, "largest_difference": 0.01, "quantization": "none"}
     place.once("retrieval", lambda: {"seconds": 1})
     place.once("ranking", lambda: {"parity": parity})
-    assert recorded_parity(place.bundle) == [parity]
+    assert recorded_parity(place.bundle) == [Parity("ranker", 0.99, 0.01)]
 
 
 def test_the_code_hash_follows_the_content_of_the_files():
