@@ -37,18 +37,34 @@ class PeakMemory:
 
     def _watch(self) -> None:
         while True:
-            self._peak_bytes = max(self._peak_bytes, tree_bytes())
+            self._peak_bytes = max(self._peak_bytes, tree_bytes(above=self._peak_bytes))
             if self._finished.wait(self._every_s):
                 return
 
 
-def tree_bytes() -> int:
-    """Memory that this process and its descendants hold now, in bytes."""
+def tree_bytes(above: int = 0) -> int:
+    """Memory that this process and its descendants hold now, in bytes.
+
+    Args:
+        above: Skip the costly count of shared pages, and return 0, where the total cannot exceed this.
+    """
     this = psutil.Process()
-    return sum(_bytes_of(process) for process in [this, *this.children(recursive=True)])
+    tree = [this, *this.children(recursive=True)]
+    # Resident sizes are cheap to read, and never smaller than proportional ones.
+    if sum(_resident(process) for process in tree) <= above:
+        return 0
+    return sum(_proportional(process) for process in tree)
 
 
-def _bytes_of(process: psutil.Process) -> int:
+def _resident(process: psutil.Process) -> int:
+    try:
+        size: int = process.memory_info().rss
+    except (psutil.Error, OSError):
+        return 0
+    return size
+
+
+def _proportional(process: psutil.Process) -> int:
     try:
         memory = process.memory_full_info()
         size: int = getattr(memory, "pss", memory.rss)

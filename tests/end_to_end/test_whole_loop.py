@@ -9,6 +9,8 @@ import pytest
 from infra.local import components
 from infra.local.ports import choose_port
 from infra.local.stack import Stack
+from pipelines.release.promotion import promote
+from pipelines.settings import Settings
 from tests import tiny_shop as shop
 
 RUN_LOOP = """
@@ -24,6 +26,8 @@ dags = DagBag("dags").dags
 
 def run(dag_id, **conf):
     done = dags[dag_id].test(run_conf=conf)
+    if done.state != "success":
+        sys.exit(f"DAG {dag_id} ended {done.state}")
     with create_session() as session:
         xcoms = session.query(XComModel).filter(XComModel.run_id == done.run_id).all()
         events = session.query(AssetEvent).filter(AssetEvent.source_run_id == done.run_id).all()
@@ -42,8 +46,7 @@ done["build_features"] = run("build_features", as_of=done["ingest"]["assets"]["s
 features = done["build_features"]["assets"]["features"]
 done["materialize"] = run("materialize", as_of=features["as_of"])
 done["retrain"] = run("retrain", as_of=features["as_of"])
-if done["retrain"]["state"] == "success":
-    done["promote"] = run("promote", version=done["retrain"]["assets"]["release"]["version"])
+done["promote"] = run("promote", version=done["retrain"]["assets"]["release"]["version"])
 tell(done)
 """
 
@@ -68,12 +71,6 @@ def loop(in_airflow, home, tiny_shop):
 
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
-
-
-def test_every_run_succeeds(loop):
-    assert {name: run["state"] for name, run in loop.items()} == dict.fromkeys(
-        ("ingest", "ingest again", "build_features", "materialize", "retrain", "promote"), "success"
-    )
 
 
 def test_ingest_accounts_for_every_row_and_says_what_is_in_the_lake(loop):
@@ -120,9 +117,14 @@ def test_the_policy_follows_the_gate(loop):
     assert decided["reason"]
 
 
-def test_the_promoted_release_answers_shoppers(loop, home, tmp_path):
+@pytest.fixture
+def approved(loop, home):
+    """The tiny shop's release as champion: by the policy, or by a person who overrules the gate."""
     if not loop["promote"]["results"]["follow_policy"]["promoted"]:
-        pytest.fail(f"the gate refused it: {loop['retrain']['results']['register']}")
+        promote(Settings(home=home), 1, reason="a tiny shop proves no model", by="a test", override=True)
+
+
+def test_the_approved_release_answers_shoppers(approved, home, tmp_path):
     port = choose_port(0)
     serving = components.serving(
         port,
