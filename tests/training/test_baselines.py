@@ -59,7 +59,7 @@ def test_a_purchase_outweighs_three_views():
 
 
 def test_neighbours_are_the_items_of_the_same_users_with_shrinkage():
-    # Item 0: users 0 1 2; item 1: users 0 1; item 2: users 0 2 3 4. Items 0 and 1 share two users, 0 and 2 two.
+    # Item 0: users 0 1 2; item 1: users 0 1; item 2: users 0 2 3 4. Item 0 shares two users with 1 and 2.
     events = interactions(
         (0, 0, 1), (1, 0, 1), (2, 0, 1), (0, 1, 2), (1, 1, 2), (0, 2, 3), (2, 2, 3), (3, 2, 3), (4, 2, 3)
     )
@@ -70,7 +70,9 @@ def test_neighbours_are_the_items_of_the_same_users_with_shrinkage():
 
 def test_neighbours_do_not_depend_on_the_size_of_a_block(monkeypatch: pytest.MonkeyPatch):
     rng = np.random.default_rng(0)
-    rows = {(int(u), int(i), 1) for u, i in zip(rng.integers(0, 30, 400), rng.integers(0, 25, 400), strict=True)}
+    rows = {
+        (int(u), int(i), 1) for u, i in zip(rng.integers(0, 30, 400), rng.integers(0, 25, 400), strict=True)
+    }
     events = interactions(*rows)
     whole = nearest_items(events, 30, 25, neighbours=5)
     monkeypatch.setattr("pipelines.training.baselines.item_knn.BLOCK_ROWS", 3)
@@ -81,7 +83,9 @@ def test_neighbours_do_not_depend_on_the_size_of_a_block(monkeypatch: pytest.Mon
 
 def test_neighbours_equal_a_dense_computation():
     rng = np.random.default_rng(1)
-    rows = {(int(u), int(i), 1) for u, i in zip(rng.integers(0, 40, 500), rng.integers(0, 20, 500), strict=True)}
+    rows = {
+        (int(u), int(i), 1) for u, i in zip(rng.integers(0, 40, 500), rng.integers(0, 20, 500), strict=True)
+    }
     held = np.zeros((40, 20))
     for user, item, _ in rows:
         held[user, item] = 1
@@ -94,7 +98,9 @@ def test_neighbours_equal_a_dense_computation():
 
 
 def test_users_of_very_many_items_are_cut_to_what_they_take_most():
-    events = interactions((0, 0, 1), (0, 0, 2), (0, 1, 1), (0, 1, 2), (0, 2, 1), (1, 0, 1), (1, 1, 1), (1, 2, 1))
+    events = interactions(
+        (0, 0, 1), (0, 0, 2), (0, 1, 1), (0, 1, 2), (0, 2, 1), (1, 0, 1), (1, 1, 1), (1, 2, 1)
+    )
     near = nearest_items(events, 2, 3, neighbours=2, items_per_user=2)
     assert near.items[2].tolist() == [-1, -1]
 

@@ -1,6 +1,7 @@
 """Retrieval's requests: histories before the instant, labels behind it, nothing behind retrieval's end."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import numpy as np
 from hypothesis import given
@@ -74,7 +75,7 @@ def test_no_label_lies_at_or_behind_the_end_of_retrieval(rows: list[tuple[int, f
 def test_instants_run_up_to_one_horizon_before_the_end():
     instants = request_instants(SPLIT, RetrievalConfig(request_days=7))
     assert instants[-1] == SPLIT.retrieval_until - SPLIT.horizon
-    assert all(later - earlier == timedelta(days=7) for earlier, later in zip(instants, instants[1:], strict=False))
+    assert all(later - earlier == timedelta(days=7) for earlier, later in pairwise(instants))
     assert instants[0] > FIRST
 
 

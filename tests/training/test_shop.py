@@ -34,7 +34,9 @@ def test_events_come_by_user_and_time_and_only_those_with_items(tmp_path: Path):
 def test_as_of_is_exclusive_for_events_and_items(tmp_path: Path):
     items = [item("x", "before"), item("x", "at the cutoff", updated_at=on(3)), item("y", "Y")]
     shop = read_shop(small_lake(tmp_path, EVENTS, items), on(3))
-    titles = dict(zip(*(shop.catalogue.column(name).to_pylist() for name in ("item_id", "title")), strict=True))
+    titles = dict(
+        zip(*(shop.catalogue.column(name).to_pylist() for name in ("item_id", "title")), strict=True)
+    )
     assert titles == {"x": "before", "y": "Y"}
     assert len(shop.interactions) == 2
 
@@ -65,9 +67,16 @@ def test_the_catalogue_is_not_in_the_order_of_ids(tmp_path: Path):
 
 @pytest.mark.parametrize(
     ("kinds", "target"),
-    [(("view", "cart", "purchase"), "purchase"), (("view", "cart"), "cart"), (("view",), "view"), (("like",), "like")],
+    [
+        (("view", "cart", "purchase"), "purchase"),
+        (("view", "cart"), "cart"),
+        (("view",), "view"),
+        (("like",), "like"),
+    ],
 )
-def test_the_target_is_the_strongest_type_that_the_shop_has(tmp_path: Path, kinds: tuple[str, ...], target: str):
+def test_the_target_is_the_strongest_type_that_the_shop_has(
+    tmp_path: Path, kinds: tuple[str, ...], target: str
+):
     shop = read_shop(small_lake(tmp_path, [event("a", "x", on(1), kind) for kind in kinds]), on(6))
     assert shop.target_types == (target,)
     assert shop.event_types[shop.target_codes[0] - 1] == target
