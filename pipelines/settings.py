@@ -41,8 +41,8 @@ class Settings(BaseSettings):
     """Name of the registered model in MLflow."""
 
     promotion_policy: Literal["manual", "first", "auto"] = "manual"
-    """Who moves alias `champion`: a person (`manual`), the gate as soon as a release passes it (`auto`), or the
-    gate while there is no champion and a person from then on (`first`)."""
+    """Who moves alias `champion`: a person (`manual`), the gate as soon as a release passes it (`auto`), or
+    the gate while there is no champion and a person from then on (`first`)."""
 
     training_budget: Literal["full", "short"] = "full"
     """`short` trains with fewer epochs: for continuous integration and first looks, never for a real shop."""

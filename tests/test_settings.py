@@ -1,5 +1,6 @@
 import ast
 import inspect
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ def test_every_setting_has_a_sentence_beneath_it():
     [body] = [node.body for node in tree.body if isinstance(node, ast.ClassDef)]
     documented = {
         field.target.id
-        for field, after in zip(body, body[1:], strict=False)
+        for field, after in pairwise(body)
         if isinstance(field, ast.AnnAssign)
         and isinstance(field.target, ast.Name)
         and isinstance(after, ast.Expr)
