@@ -13,6 +13,7 @@ from pipelines.demo.remembered import Finished
 from pipelines.demo.report import Served, report_of, write_report
 from pipelines.demo.shopfront import ServedWatch, Shopfront
 from pipelines.demo.shoppers import choose_shoppers, read_shoppers, write_shoppers
+from pipelines.demo.wording import brief
 from pipelines.errors import DemoError
 from pipelines.lake import Lake
 
@@ -43,7 +44,8 @@ def first_run(
     if not promoted["promoted"]:
         raise DemoError(f"version {promoted['version']} was not promoted: {promoted['reason']}")
     console.info(
-        f"Version {promoted['version']} was promoted by policy, because it is the first: {promoted['reason']}"
+        f"Version {promoted['version']} became champion without a person, by {brief(promoted['reason'])}: "
+        "the demo does so for its first release only, the next one waits for you"
     )
     with console.step("Serve the approved release"):
         served = _served(running, progress, followed)

@@ -14,8 +14,13 @@ PHRASES: tuple[tuple[str, Callable[[Any], str]], ...] = (
     ("version", lambda v: f"version {v}"),
     ("gate", lambda g: f"gate {g}" if isinstance(g, str) else ""),
     ("alias", lambda a: f"alias {a}" if a else ""),
-    ("reason", lambda r: str(r)),
+    ("reason", lambda r: brief(str(r))),
 )
+
+
+def brief(reason: str) -> str:
+    """A reason without the figures in brackets behind it; MLflow and the report hold those."""
+    return reason.partition(" (")[0]
 
 
 def in_words(result: Any) -> str:
