@@ -16,7 +16,8 @@ NETWORK_INPUTS = (
     "user_profile",
 )
 PADDED = -1e9
-RATING = "rating"
+EXPECTED_RATING = "expected_rating"
+"""The task whose output is a rating; every other task is named by an event type and gives its probability."""
 
 
 class RankingNetwork(tf.keras.layers.Layer):
@@ -90,11 +91,11 @@ class Ranker(tfrs.Model):
 
     def __init__(self, network: RankingNetwork, config: RankingConfig) -> None:
         super().__init__()
-        self.network, self.listwise_weight = network, config.listwise_weight
+        self.network, self.task_weight = network, config.task_weight
         self.ranking_tasks = {
             name: tfrs.tasks.Ranking(
                 loss=tf.keras.losses.MeanSquaredError(reduction=tf.keras.losses.Reduction.SUM)
-                if name == RATING
+                if name == EXPECTED_RATING
                 else tf.keras.losses.BinaryCrossentropy(
                     from_logits=True, reduction=tf.keras.losses.Reduction.SUM
                 )
@@ -110,7 +111,7 @@ class Ranker(tfrs.Model):
             training: Whether dropout is on.
         """
         score, logits = self.network(**{name: inputs[name] for name in NETWORK_INPUTS}, training=training)
-        total = self.listwise_weight * listwise_loss(inputs["labels"][..., 0], score, inputs["weights"])
+        total = listwise_loss(inputs["labels"][..., 0], score, inputs["weights"])
         for place, task in enumerate(self.ranking_tasks.values()):
             labels = inputs["labels"][..., place]
             told = ~tf.math.is_nan(labels)
@@ -120,7 +121,7 @@ class Ranker(tfrs.Model):
                 predictions=tf.reshape(logits[..., place], [-1, 1]),
                 sample_weight=tf.reshape(weights, [-1, 1]),
             )
-            total += loss / tf.maximum(tf.reduce_sum(weights), 1.0)
+            total += self.task_weight * loss / tf.maximum(tf.reduce_sum(weights), 1.0)
         return total
 
 

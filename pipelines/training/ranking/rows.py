@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from pipelines.evaluation.split import Window
 from pipelines.training.item_state import write_quick_state
-from pipelines.training.ranking.model import RATING
+from pipelines.training.ranking.model import EXPECTED_RATING
 from pipelines.training.ranking.signals import signals
 from pipelines.training.tensorflow import Tensor, tf
 from pipelines.training.training_set import VALIDATION, TrainingSet, codes_of
@@ -47,11 +47,11 @@ class RankingRows:
 
 
 def tasks_of(event_types: tuple[str, ...], target_types: tuple[str, ...]) -> tuple[str, ...]:
-    """The tasks of a shop: its target first, then the other things that users do, ratings last."""
+    """The tasks of a shop: its target, then the other things that users do, the expected rating last."""
     others = [
         name for name in ("purchase", "cart", "view") if name in event_types and name not in target_types
     ]
-    ratings = [RATING] if RATING in event_types and RATING not in target_types else []
+    ratings = [EXPECTED_RATING] if "rating" in event_types else []
     return (target_types[0], *others, *ratings)
 
 
@@ -83,22 +83,24 @@ def compute_signals(
     """[R, C, S] the graph's own signals, computed for many users at once."""
     n_types = len(bundle.spec.event_types)
 
-    @tf.function
-    def compute(codes: Tensor, types: Tensor, ages_s: Tensor, offered: Tensor) -> Tensor:
-        return tf.cast(signals(codes, types, ages_s, offered, n_types), tf.float16)
-
     parts = []
     for start in range(0, len(items), AT_ONCE):
         part = slice(start, start + AT_ONCE)
         parts.append(
-            compute(
+            _signals(
                 bundle.history_codes(users.history_items[part]),
                 users.history_types[part],
                 users.history_ages_s[part],
                 bundle.history_codes(items[part]),
+                n_types,
             ).numpy()
         )
     return np.concatenate(parts)
+
+
+@tf.function(reduce_retracing=True)
+def _signals(codes: Tensor, types: Tensor, ages_s: Tensor, offered: Tensor, n_types: int) -> Tensor:
+    return tf.cast(signals(codes, types, ages_s, offered, n_types), tf.float16)
 
 
 def _labels(
@@ -108,10 +110,10 @@ def _labels(
     offered = rows[:, None] * np.int64(len(material.item_ids)) + items
     labels = []
     for task in tasks_of(material.event_types, material.target_types):
-        if task == RATING:
+        if task == EXPECTED_RATING:
             labels.append(_ratings(material, window, offered))
             continue
-        names = material.target_types if task in material.target_types else (task,)
+        names = material.target_types if task == material.target_types[0] else (task,)
         taken = material.labels(window, codes_of(material.event_types, names))
         labels.append(np.where(items >= 0, np.isin(offered, taken), False).astype(np.float32))
     return np.stack(labels, axis=-1)

@@ -1,7 +1,7 @@
 """Training the ranking stage: from requests and candidate items to a calibrated ranker."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -9,9 +9,10 @@ import numpy.typing as npt
 
 from pipelines.evaluation.probabilities import auc, calibration_error
 from pipelines.training.config import RankingConfig
+from pipelines.training.fitting import fit_best
 from pipelines.training.layers import Standardize
 from pipelines.training.ranking.calibration import fit_platt
-from pipelines.training.ranking.model import NETWORK_INPUTS, RATING, Ranker, RankingNetwork, sigmoid
+from pipelines.training.ranking.model import EXPECTED_RATING, NETWORK_INPUTS, Ranker, RankingNetwork, sigmoid
 from pipelines.training.ranking.rows import RankingRows, ranking_rows, tasks_of
 from pipelines.training.tensorflow import Tensor, fix_seeds, tf
 from pipelines.training.training_set import VALIDATION, TrainingSet
@@ -41,7 +42,7 @@ class TrainedRanker:
         score, logits = self.network(**inputs)
         calibrated = logits * self.scales + self.offsets
         named = {
-            name: calibrated[..., place] if name == RATING else tf.sigmoid(calibrated[..., place])
+            name: calibrated[..., place] if name == EXPECTED_RATING else tf.sigmoid(calibrated[..., place])
             for place, name in enumerate(self.network.tasks)
         }
         return {"score": score, **named}
@@ -56,26 +57,28 @@ def train(material: TrainingSet) -> TrainedRanker:
     fix_seeds(seed)
     lists = [ranking_rows(material, name) for name in material.ranking_names]
     validation = ranking_rows(material, VALIDATION)
+    ratings = (
+        Ratings.fit(lists)
+        if EXPECTED_RATING in tasks_of(material.event_types, material.target_types)
+        else None
+    )
+    if ratings is not None:
+        lists = [ratings.standardized(part) for part in lists]
     model = Ranker(build_network(material, lists), config)
     batches = Batches(lists, config, seed)
     steps = max(1, batches.per_epoch) * config.epochs
     schedule = tf.keras.optimizers.schedules.CosineDecay(config.learning_rate, steps, alpha=0.1)
     model.compile(optimizer=tf.keras.optimizers.Adam(schedule))
-    curve: dict[str, list[float]] = {"loss": [], "validation_ndcg_at_10": []}
-    best, waited, best_weights = -1.0, 0, model.get_weights()
-    for epoch in range(config.epochs):
-        history = model.fit(batches.dataset(epoch), epochs=1, verbose=0)
-        scores, _ = predict(model.network, validation)
-        curve["loss"].append(float(history.history["total_loss"][-1]))
-        curve["validation_ndcg_at_10"].append(ndcg(scores, validation))
-        if curve["validation_ndcg_at_10"][-1] > best:
-            best, waited, best_weights = curve["validation_ndcg_at_10"][-1], 0, model.get_weights()
-        else:
-            waited += 1
-            if waited >= config.patience:
-                break
-    model.set_weights(best_weights)
-    return _calibrated(model.network, validation, curve, sum(int((part.items >= 0).sum()) for part in lists))
+    curve = fit_best(
+        model,
+        batches.dataset,
+        lambda: ndcg(predict(model.network, validation)[0], validation),
+        figure="validation_ndcg_at_10",
+        epochs=config.epochs,
+        patience=config.patience,
+    )
+    rows = sum(int((part.items >= 0).sum()) for part in lists)
+    return _calibrated(model.network, validation, ratings, curve, rows)
 
 
 def build_network(material: TrainingSet, lists: list[RankingRows]) -> RankingNetwork:
@@ -91,18 +94,43 @@ def build_network(material: TrainingSet, lists: list[RankingRows]) -> RankingNet
     )
 
 
-def network_inputs(rows: RankingRows, chosen: npt.NDArray[Any] | slice) -> dict[str, npt.NDArray[Any]]:
-    """The network's inputs for some of the lists."""
-    items = rows.items[chosen]
-    features = np.where(items[..., None] >= 0, rows.item_features[items], np.float32(np.nan))
+def network_inputs(
+    rows: RankingRows, chosen: npt.NDArray[np.int64], columns: npt.NDArray[np.int64] | None = None
+) -> dict[str, npt.NDArray[Any]]:
+    """The network's inputs for some of the lists, and of each only the columns [B, M] where given."""
+    places = (chosen,) if columns is None else (chosen[:, None], columns)
+    items = rows.items[places]
     return {
-        "signals": rows.signals[chosen].astype(np.float32),
-        "candidate_features": features,
-        "retrieval_scores": rows.retrieval_scores[chosen],
-        "source_scores": rows.source_scores[chosen],
+        "signals": rows.signals[places].astype(np.float32),
+        "candidate_features": np.where(items[..., None] >= 0, rows.item_features[items], np.float32(np.nan)),
+        "retrieval_scores": rows.retrieval_scores[places],
+        "source_scores": rows.source_scores[places],
         "user_features": rows.user_features[chosen],
         "user_profile": rows.user_profile[chosen],
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Ratings:
+    """The shop's scale of ratings, which are learned in deviations from the mean."""
+
+    mean: float
+    deviation: float
+
+    @classmethod
+    def fit(cls, lists: list[RankingRows]) -> "Ratings":
+        """The scale of the ratings in the lists; theirs is the last task."""
+        given = np.concatenate([part.labels[..., -1].ravel() for part in lists])
+        given = given[~np.isnan(given)]
+        if len(given) == 0:
+            return cls(0.0, 1.0)
+        return cls(float(given.mean()), max(float(given.std()), 1e-3))
+
+    def standardized(self, rows: RankingRows) -> RankingRows:
+        """The lists with their ratings in deviations from the mean."""
+        labels = rows.labels.copy()
+        labels[..., -1] = (labels[..., -1] - self.mean) / self.deviation
+        return replace(rows, labels=labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,18 +158,36 @@ class Batches:
     def epoch(self, epoch: int) -> Iterator[dict[str, npt.NDArray[Any]]]:
         """Every list once; a batch holds lists of one instant."""
         rng = np.random.default_rng((self.seed, epoch))
+        size = self.config.batch_size
         batches = [
             (part, chosen)
             for part in self.lists
-            for chosen in np.split(
-                rng.permutation(len(part)),
-                np.arange(self.config.batch_size, len(part), self.config.batch_size),
-            )
+            for chosen in np.split(rng.permutation(len(part)), np.arange(size, len(part), size))
         ]
         for place in rng.permutation(len(batches)):
             part, chosen = batches[place]
-            weights = (part.items[chosen] >= 0).astype(np.float32)
-            yield {**network_inputs(part, chosen), "labels": part.labels[chosen], "weights": weights}
+            columns, weights = sampled_columns(part, chosen, self.config.sampled, rng)
+            labels = part.labels[chosen[:, None], columns]
+            yield {**network_inputs(part, chosen, columns), "labels": labels, "weights": weights}
+
+
+def sampled_columns(
+    rows: RankingRows, chosen: npt.NDArray[np.int64], most: int, rng: np.random.Generator
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    """Columns [B, M] of each list: its positives first, then a draw of the others; and their weights [B, M].
+
+    A drawn item stands for as many as were left out, so that losses and probabilities stay those of whole
+    lists. Padding weighs 0.
+    """
+    listed = rows.items[chosen] >= 0
+    taken = listed & (np.nan_to_num(rows.labels[chosen]) != 0).any(axis=-1)
+    keys = np.where(listed, np.where(taken, 0.0, 1.0 + rng.random(listed.shape)), 3.0)
+    columns = np.argsort(keys, axis=1, kind="stable")[:, :most]
+    is_taken = np.take_along_axis(taken, columns, 1)
+    is_drawn = np.take_along_axis(listed & ~taken, columns, 1)
+    others, drawn = (listed & ~taken).sum(axis=1), is_drawn.sum(axis=1)
+    stands_for = (others / np.maximum(drawn, 1))[:, None]
+    return columns, (is_taken + is_drawn * stands_for).astype(np.float32)
 
 
 def predict(
@@ -150,7 +196,7 @@ def predict(
     """Scores [R, C], -inf at padding, and logits [R, C, T]."""
     apply = tf.function(lambda inputs: network(**{name: inputs[name] for name in NETWORK_INPUTS}))
     parts = [
-        apply(network_inputs(rows, slice(start, start + LISTS_AT_ONCE)))
+        apply(network_inputs(rows, np.arange(start, min(start + LISTS_AT_ONCE, len(rows)))))
         for start in range(0, len(rows), LISTS_AT_ONCE)
     ]
     scores = np.concatenate([score.numpy() for score, _ in parts])
@@ -171,14 +217,19 @@ def ndcg(scores: npt.NDArray[np.float32], rows: RankingRows, k: int = 10) -> flo
 
 
 def _calibrated(
-    network: RankingNetwork, validation: RankingRows, curve: dict[str, list[float]], rows: int
+    network: RankingNetwork,
+    validation: RankingRows,
+    ratings: "Ratings | None",
+    curve: dict[str, list[float]],
+    rows: int,
 ) -> TrainedRanker:
     scores, logits = predict(network, validation)
     fits, listed = [], validation.items >= 0
     for place, name in enumerate(network.tasks):
-        labels = validation.labels[..., place]
-        told = listed & ~np.isnan(labels)
-        fits.append((1.0, 0.0) if name == RATING else fit_platt(logits[told, place], labels[told]))
+        if name == EXPECTED_RATING and ratings is not None:
+            fits.append((ratings.deviation, ratings.mean))
+        else:
+            fits.append(fit_platt(logits[listed, place], validation.labels[listed, place]))
     scales, offsets = (np.array(values, np.float32) for values in zip(*fits, strict=True))
     labels = validation.labels[..., 0][listed]
     probabilities = sigmoid(logits[..., 0][listed] * scales[0] + offsets[0])

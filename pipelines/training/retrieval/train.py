@@ -10,6 +10,7 @@ import numpy.typing as npt
 from pipelines.errors import TrainingError
 from pipelines.training.catalogue import price_levels, title_words
 from pipelines.training.config import RetrievalConfig
+from pipelines.training.fitting import fit_best
 from pipelines.training.layers import Standardize
 from pipelines.training.retrieval.content import CandidateEncoder, ItemContent, ItemEmbedding
 from pipelines.training.retrieval.model import QUERY_INPUTS, TwoTower, sampling_chances
@@ -72,21 +73,14 @@ def train(material: TrainingSet) -> TrainedRetrieval:
     schedule = tf.keras.optimizers.schedules.CosineDecay(config.learning_rate, steps, alpha=0.1)
     model.compile(optimizer=tf.keras.optimizers.Adam(schedule))
     judge = ValidationRecall(material, bundle)
-    curve: dict[str, list[float]] = {"loss": [], "validation_recall_at_100": []}
-    best, best_weights = -1.0, model.get_weights()
-    for epoch in range(config.epochs):
-        history = model.fit(batches.dataset(epoch), epochs=1, verbose=0)
-        result = TrainedRetrieval(model, curve)
-        recall = judge(result)
-        curve["loss"].append(float(history.history["total_loss"][-1]))
-        curve["validation_recall_at_100"].append(recall)
-        if recall > best:
-            best, best_weights, waited = recall, model.get_weights(), 0
-        else:
-            waited += 1
-            if waited >= config.patience:
-                break
-    model.set_weights(best_weights)
+    curve = fit_best(
+        model,
+        batches.dataset,
+        lambda: judge(TrainedRetrieval(model, {})),
+        figure="validation_recall_at_100",
+        epochs=config.epochs,
+        patience=config.patience,
+    )
     return TrainedRetrieval(model, curve)
 
 

@@ -1,0 +1,61 @@
+"""Fitting a model epoch by epoch, judged on validation, and keeping the best."""
+
+from collections.abc import Callable
+from typing import Any
+
+from pipelines.training.tensorflow import tf
+
+
+class MeanLoss(tf.keras.callbacks.Callback):
+    """The mean loss of an epoch; Keras itself reports that of the last batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total, self.batches = 0.0, 0
+
+    @property
+    def mean(self) -> float:
+        """Over the batches so far."""
+        return self.total / max(self.batches, 1)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+        """Add the batch's loss."""
+        self.total += (logs or {}).get("total_loss", 0.0)
+        self.batches += 1
+
+
+def fit_best(
+    model: Any,
+    batches_of: Callable[[int], Any],
+    judge: Callable[[], float],
+    *,
+    figure: str,
+    epochs: int,
+    patience: int,
+) -> dict[str, list[float]]:
+    """Fit until the figure on validation gets no better, and put the best epoch's weights back.
+
+    Args:
+        model: A compiled Keras model.
+        batches_of: The batches of an epoch, by its number from 0.
+        judge: The figure on validation of the model as it is; higher is better.
+        figure: Name of the figure in the curve.
+        epochs: Most epochs.
+        patience: Epochs without a better figure before fitting stops.
+
+    Returns:
+        The curve: per epoch `loss` and the figure.
+    """
+    curve: dict[str, list[float]] = {"loss": [], figure: []}
+    best, best_at, best_weights = float("-inf"), 0, model.get_weights()
+    for epoch in range(epochs):
+        loss = MeanLoss()
+        model.fit(batches_of(epoch), epochs=1, verbose=0, callbacks=[loss])
+        curve["loss"].append(loss.mean)
+        curve[figure].append(judge())
+        if curve[figure][-1] > best:
+            best, best_at, best_weights = curve[figure][-1], epoch, model.get_weights()
+        elif epoch - best_at >= patience:
+            break
+    model.set_weights(best_weights)
+    return curve

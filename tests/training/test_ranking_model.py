@@ -1,0 +1,93 @@
+"""The ranking model's losses, layers, sampling and calibration, against values worked out by hand."""
+
+from math import log
+
+import numpy as np
+import pytest
+
+from pipelines.training.layers import Standardize
+from pipelines.training.ranking.calibration import fit_platt
+from pipelines.training.ranking.model import listwise_loss, sigmoid
+from pipelines.training.ranking.rows import RankingRows
+from pipelines.training.ranking.train import ndcg, sampled_columns
+
+
+def rows(items: list[list[int]], labels: list[list[float]], wanted: list[int]) -> RankingRows:
+    """Lists with one task, and nothing known of items and users."""
+    shape = np.shape(items)
+    return RankingRows(
+        items=np.array(items, np.int32),
+        signals=np.zeros((*shape, 1), np.float16),
+        retrieval_scores=np.zeros(shape, np.float32),
+        source_scores=np.zeros((*shape, 1), np.float32),
+        user_features=np.zeros((shape[0], 0), np.float32),
+        user_profile=np.zeros((shape[0], 0), np.int32),
+        labels=np.array(labels, np.float32)[..., None],
+        wanted=np.array(wanted),
+        item_features=np.zeros((9, 0), np.float32),
+    )
+
+
+def test_the_listwise_loss_of_equal_scores_is_the_log_of_the_list():
+    # One positive among four items, three of them listed: log 3; the list without positives says nothing.
+    labels = np.array([[1.0, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, 0.0]], np.float32)
+    weights = np.array([[1.0, 1.0, 1.0, 0.0], [1.0, 1.0, 1.0, 1.0]], np.float32)
+    loss = listwise_loss(labels, np.zeros((2, 4), np.float32), weights)
+    assert float(loss) == pytest.approx(log(3), rel=1e-5)
+
+
+def test_an_item_of_weight_two_counts_as_two_items():
+    labels = np.array([[1.0, 0.0]], np.float32)
+    loss = listwise_loss(labels, np.zeros((1, 2), np.float32), np.array([[1.0, 2.0]], np.float32))
+    assert float(loss) == pytest.approx(log(3), rel=1e-5)
+
+
+def test_unknown_values_become_zero_and_are_marked():
+    values = np.array([[1.0, 5.0, np.nan], [3.0, 5.0, 2.0]], np.float32)
+    # Column 0 varies, column 1 never does, column 2 is known once only: no value, but an indicator.
+    layer = Standardize.fit(values, "values")
+    np.testing.assert_allclose(layer(values).numpy(), [[-1.0, 1.0], [1.0, 0.0]], atol=1e-5)
+    np.testing.assert_allclose(layer(np.full((1, 3), np.nan, np.float32)).numpy(), [[0.0, 1.0]])
+
+
+def test_values_far_outside_are_bounded_on_both_sides():
+    layer = Standardize.fit(np.array([[0.0], [1.0]], np.float32), "values")
+    assert layer(np.array([[1e30], [-1e30]], np.float32)).numpy().tolist() == [[4.0], [-4.0]]
+
+
+def test_a_sample_holds_every_positive_and_stands_for_the_whole_list():
+    lists = rows(
+        [[1, 2, 3, 4, 5, 6], [1, 2, -1, -1, -1, -1]],
+        [[0, 0, 1, 0, 0, 0], [0, 0, 0, 0, 0, 0]],
+        [1, 0],
+    )
+    columns, weights = sampled_columns(lists, np.array([0, 1]), 3, np.random.default_rng(0))
+    assert columns[0, 0] == 2
+    # Two of five others are drawn: each stands for 2.5.
+    np.testing.assert_allclose(weights, [[1.0, 2.5, 2.5], [1.0, 1.0, 0.0]])
+    np.testing.assert_allclose(weights.sum(axis=1), [6.0, 2.0])
+
+
+def test_items_that_were_not_offered_count_as_missed():
+    # Two wanted, one offered and ranked second: (1 / log2 3) / (1 + 1 / log2 3).
+    lists = rows([[1, 2, 3], [4, 5, 6]], [[0, 1, 0], [0, 0, 0]], [2, 0])
+    scores = np.array([[3.0, 2.0, 1.0], [1.0, 2.0, 3.0]], np.float32)
+    assert ndcg(scores, lists) == pytest.approx(0.63093 / 1.63093, rel=1e-4)
+
+
+def test_platt_finds_the_scale_and_offset_that_made_the_labels():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, 20_000).astype(np.float32)
+    labels = (rng.random(20_000) < sigmoid(0.5 * logits - 1.0)).astype(np.float32)
+    scale, offset = fit_platt(logits, labels)
+    assert scale == pytest.approx(0.5, abs=0.03)
+    assert offset == pytest.approx(-1.0, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    "labels", [np.zeros(50, np.float32), np.ones(50, np.float32), np.zeros(0, np.float32)]
+)
+def test_one_class_alone_calibrates_nothing_to_infinity(labels: np.ndarray):
+    scale, offset = fit_platt(np.linspace(-3, 3, len(labels)).astype(np.float32), labels)
+    assert np.isfinite([scale, offset]).all()
+    assert scale > 0
