@@ -38,7 +38,8 @@ def demo(*, exits: bool, as_json: bool, shop: Path | None, short: bool, fresh: b
     settings = load_demo_settings()
     console = Console()
     source = str(shop.resolve()) if shop else REAL_SHOP
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    # SIGINT too: a shell that starts a job in the background has it ignored.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     try:
         with (

@@ -11,7 +11,7 @@ from pipelines.demo.wording import in_words
 from pipelines.errors import DemoError
 
 DAGS = ("ingest", "build_features", "materialize", "retrain", "promote")
-POLL_S = 1.5
+POLL_S = 2.5
 FINAL = frozenset({"success", "failed"})
 
 
