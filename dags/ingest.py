@@ -11,9 +11,9 @@ quarantined rows stay a small share. On a day without new rows `anything_new` st
 and nothing downstream is rebuilt.
 
 **When it fails.** The error names the file, table or column, what was expected and what to do; the
-lake is unchanged, so correct the source and clear the task. Many quarantined rows: read their
-reasons with `aisle ingest --quarantine`, correct them at the source, and run again: rows taken
-already are not taken twice.
+lake is unchanged, so correct the source and clear the task. Many quarantined rows: their reasons are
+counted in the result of `take_in` and kept, row by row, in the lake's table `quarantine`. Correct them
+at the source and run again: rows taken already are not taken twice.
 
 **One past day again.** `airflow backfill create --dag-id ingest --from-date D --to-date D` takes
 exactly the events of day D, once more, whatever the watermark says.
