@@ -268,7 +268,23 @@ def _relation(config: RepoConfig, source: DataSource) -> str:
         raise FeatureError(
             f"expected table {table} in the lake {root}, received none: run `aisle features build` first"
         )
-    return f"read_parquet([{', '.join(map(text, lake.uris(table)))}], union_by_name = true)"
+    if uris := lake.uris(table):
+        return f"read_parquet([{', '.join(map(text, uris))}], union_by_name = true)"
+    return _without_rows(lake.dataset(table).schema)
+
+
+def _without_rows(schema: pa.Schema) -> str:
+    """SQL of a table without rows, such as the profiles of a shop without users: DuckDB cannot scan no file."""
+    columns = ", ".join(f"CAST(NULL AS {_sql_type(field.type)}) AS {quoted(field.name)}" for field in schema)
+    return f"(SELECT {columns} WHERE false)"
+
+
+def _sql_type(kind: pa.DataType) -> str:
+    if pa.types.is_list(kind):
+        return f"{_sql_type(kind.value_type)}[]"
+    if pa.types.is_timestamp(kind):
+        return "TIMESTAMPTZ"
+    return {pa.int64(): "BIGINT", pa.float64(): "DOUBLE", pa.bool_(): "BOOLEAN"}.get(kind, "VARCHAR")
 
 
 def _typed_entities(connection: duckdb.DuckDBPyConnection, view: JoinedView) -> str:

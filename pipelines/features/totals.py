@@ -6,7 +6,7 @@ exactly for the days on which a value changes, and a window costs one sort inste
 Amounts are integers: the sums are exact, whatever the order.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import reduce
 
 import ibis
@@ -17,7 +17,7 @@ from pipelines.features.engine import Keep
 
 
 def changes_of_windows(
-    daily: ir.Table, key: str, windows: Mapping[str, Sequence[int]], totals: Iterable[str] = ()
+    daily: ir.Table, key: str, windows: Mapping[str, Sequence[int]], span: Span, totals: Sequence[str] = ()
 ) -> list[ir.Table]:
     """Return the changes by which daily amounts enter and leave their windows.
 
@@ -25,22 +25,26 @@ def changes_of_windows(
         daily: One row for each key and day: `key`, `day` and integer amounts.
         key: Column that names the entity.
         windows: For each amount, its windows in days; the totals are named `<amount>_<w>d`.
+        span: Days that get rows: what left its windows before them is left out.
         totals: Amounts that are also summed from the beginning, under the name `<amount>_total`.
 
     Returns:
         Tables of `key`, `day` (from whose start the change holds) and changes, for `running_totals`.
     """
-    entering = {f"{amount}_{w}d": daily[amount] for amount, spans in windows.items() for w in spans}
-    entering |= {f"{amount}_total": daily[amount] for amount in totals}
     spans = sorted({w for spans in windows.values() for w in spans})
-    tables = [daily.select(key, day=daily.day + 1, **entering)]
+    recent = daily.filter(daily.day >= span.from_day - spans[-1])
+    entering = {f"{amount}_{w}d": recent[amount] for amount, of in windows.items() for w in of}
+    tables = [recent.select(key, day=recent.day + 1, **entering)]
     for w in spans:
-        leaving = {f"{amount}_{w}d": -daily[amount] for amount, of in windows.items() if w in of}
-        tables.append(daily.select(key, day=daily.day + 1 + w, **leaving))
+        leaving = {f"{amount}_{w}d": -recent[amount] for amount, of in windows.items() if w in of}
+        tables.append(recent.select(key, day=recent.day + 1 + w, **leaving))
+    if totals:
+        summed = {f"{amount}_total": daily[amount] for amount in totals}
+        tables.append(daily.select(key, day=daily.day + 1, **summed))
     return tables
 
 
-def changes_of_distinct(pairs: ir.Table, key: str, name: str, days: int) -> list[ir.Table]:
+def changes_of_distinct(pairs: ir.Table, key: str, name: str, days: int, span: Span) -> list[ir.Table]:
     """Return the changes of a count of different partners in a window.
 
     A partner counts once however often it returns: it leaves `days` after its last day in the window, or
@@ -51,12 +55,14 @@ def changes_of_distinct(pairs: ir.Table, key: str, name: str, days: int) -> list
         key: Column that names the entity.
         name: Name of the count.
         days: Length of the window.
+        span: Days that get rows: partners that left before them are left out.
     """
     one = ibis.literal(1, type="int64")
     leaves = ibis.least(pairs.day + 1 + days, pairs.next_day.fill_null(pairs.day + days) + 1)
+    stays = pairs.mutate(leaves=leaves).filter(ibis._.leaves > span.from_day)
     return [
-        pairs.select(key, day=pairs.day + 1, **{name: one}),
-        pairs.select(key, day=leaves, **{name: -one}),
+        stays.select(key, day=stays.day + 1, **{name: one}),
+        stays.select(key, day=stays.leaves, **{name: -one}),
     ]
 
 

@@ -30,13 +30,16 @@ def user_activity(shop: Shop) -> ir.Table:
                     "units": (30,),
                     "discounted": (30,),
                 },
+                shop.span,
                 totals=("spend", "units", "purchase_days"),
             ),
             *changes_of_windows(
-                shop.keep(_visits(actions)), "user_id", {"sessions": (30,), "baskets": (30,)}
+                shop.keep(_visits(actions)), "user_id", {"sessions": (30,), "baskets": (30,)}, shop.span
             ),
-            *changes_of_windows(_repeats(shop), "user_id", {"bought": (30,), "bought_again": (30,)}),
-            *changes_of_distinct(shop.purchases, "user_id", "distinct_items_30d", 30),
+            *changes_of_windows(
+                _repeats(shop), "user_id", {"bought": (30,), "bought_again": (30,)}, shop.span
+            ),
+            *changes_of_distinct(shop.purchases, "user_id", "distinct_items_30d", 30, shop.span),
             _marks(actions),
         ],
         span=shop.span,
