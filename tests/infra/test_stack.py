@@ -115,7 +115,9 @@ from infra.local.stack import Stack
 def interrupt(*_):
     raise KeyboardInterrupt
 
-signal.signal(signal.SIGTERM, interrupt)
+# A process begun in the background of a script inherits an ignored SIGINT.
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, interrupt)
 with Stack(Path(sys.argv[1])) as stack:
     stack.start(Service("sleeper", (sys.executable, "-c", "import time; time.sleep(600)"), lambda: True))
     print("up", flush=True)
