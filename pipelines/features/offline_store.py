@@ -274,7 +274,7 @@ def _relation(config: RepoConfig, source: DataSource) -> str:
 
 
 def _without_rows(schema: pa.Schema) -> str:
-    """SQL of a table without rows, such as the profiles of a shop without users: DuckDB cannot scan no file."""
+    """SQL of a table without rows, such as the profiles of a shop without users: no list may be empty."""
     columns = ", ".join(f"CAST(NULL AS {_sql_type(field.type)}) AS {quoted(field.name)}" for field in schema)
     return f"(SELECT {columns} WHERE false)"
 
