@@ -1,6 +1,5 @@
 """What `feature_repo` declares, as the builder and the store need it."""
 
-from importlib import import_module
 from typing import Any
 
 import pyarrow as pa
@@ -10,10 +9,8 @@ from feast.entity import Entity
 from feast.repo_contents import RepoContents
 from feast.types import Array, Bool, Float64, Int64, String
 
+from feature_repo import repository
 from pipelines.errors import FeatureError
-
-MODULES = ("project", "entities", "sources", "user_views", "item_views", "interaction_views", "services")
-"""Modules of `feature_repo` with declarations."""
 
 TYPES = {Int64: pa.int64(), Float64: pa.float64(), String: pa.string(), Bool: pa.bool_()}
 """Feast types and how the lake holds them."""
@@ -21,13 +18,10 @@ TYPES = {Int64: pa.int64(), Float64: pa.float64(), String: pa.string(), Bool: pa
 
 def declarations() -> RepoContents:
     """Everything that `feature_repo` declares."""
-    found: dict[int, Any] = {}
-    for name in MODULES:
-        module = import_module(f"feature_repo.{name}")
-        found |= {id(one): one for one in vars(module).values()}
+    found = [getattr(repository, name) for name in repository.__all__]
 
     def all_of(kind: type[Any]) -> list[Any]:
-        return sorted((one for one in found.values() if isinstance(one, kind)), key=lambda one: str(one.name))
+        return sorted((one for one in found if isinstance(one, kind)), key=lambda one: str(one.name))
 
     return RepoContents(
         projects=all_of(Project),

@@ -1,10 +1,14 @@
 """What `feature_repo` declares is complete, and is what the builder writes."""
 
 import re
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from feast.feature_view import DUMMY_ENTITY_NAME
+from feast.repo_operations import parse_repo
 
+from feature_repo import repository
 from pipelines.features.build import feature_tables
 from pipelines.features.config import FeatureConfig
 from pipelines.features.declared import declarations, declared_views, lake_schema_of, lake_table_of
@@ -79,3 +83,13 @@ def test_the_greatest_windows_are_the_ones_that_descriptions_name():
     assert f"{config.history_length}" in views["user_history"].description
     assert views["user_affinity"].tags["window"] == f"{config.affinity_weeks} weeks"
     assert views["item_pairs"].tags["window"] == f"{config.pair_days} days"
+
+
+def test_feast_own_commands_find_everything_once(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(Path(repository.__file__).parent)  # as `feast apply` does
+    monkeypatch.syspath_prepend(".")
+    found = parse_repo(Path.cwd())
+    for kind in ("projects", "entities", "data_sources", "feature_views", "feature_services"):
+        names = sorted(one.name for one in getattr(found, kind) if one.name != DUMMY_ENTITY_NAME)
+        assert names == [one.name for one in getattr(REPO, kind)], kind
+        assert len(names) == len(set(names))
