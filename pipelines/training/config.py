@@ -90,16 +90,16 @@ class RankingConfig(Frozen):
     dropout: float = Field(default=0.1, ge=0, lt=1)
     """Share of activations dropped in training."""
 
-    task_weight: float = Field(default=10.0, ge=0)
+    task_weight: float = Field(default=1.0, ge=0)
     """Weight of the tasks' cross-entropies beside the listwise softmax loss of the score."""
 
-    sampled: int = Field(default=80, ge=2)
+    sampled: int = Field(default=200, ge=2)
     """Items of a list that one pass looks at: what the user took, and a new draw of the others."""
 
     batch_size: int = Field(default=64, ge=1)
     """Requests (whole lists) per step."""
 
-    epochs: int = Field(default=5, ge=1)
+    epochs: int = Field(default=3, ge=1)
     """Most passes; the best one by validation NDCG@10 is kept."""
 
     patience: int = Field(default=2, ge=1)
