@@ -1,0 +1,59 @@
+"""A trial: what models may learn from and choose by, stage by stage, with what lies after it left out."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipelines.training.histories import Histories
+from pipelines.training.shop import Interactions
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Distinct items that each of B users really took after a request, as compressed rows."""
+
+    indptr: npt.NDArray[np.int64]
+    """[B + 1] user b's are `items[indptr[b]:indptr[b + 1]]`."""
+    items: npt.NDArray[np.int32]
+    """Item indices, ascending and distinct within a user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Requests at one point of a trial, and everything that was known there."""
+
+    known: Interactions
+    """What counts, popularity and neighbours may be computed from for these requests."""
+    histories: Histories
+    """The users who ask, with their own events so far; these may be newer than `known`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledStage(Stage):
+    """Requests with what came after them: to learn from or to choose by, never to be tested on."""
+
+    wanted: Wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Everything that a model is fitted on. The test's truth is no part of it."""
+
+    catalogue: pa.Table
+    """`item_id` and what is known of the items; row i is item index i, in an order that tells nothing."""
+    n_users: int
+    event_types: tuple[str, ...]
+    """Names of the 1-based type codes."""
+    target_types: tuple[str, ...]
+    """Types that count as success."""
+    learning: Interactions
+    """What models of users and items are fitted on; nothing of the stages' labels is in it."""
+    ranking: tuple[LabelledStage, ...]
+    """Requests that the second stage learns from, oldest first."""
+    validation: LabelledStage
+    """Requests that choices are made by: epochs, weights, settings."""
+    repeats: bool
+    """Whether an item that a user had before may be wanted again; if not, seen items are never listed."""
+    seed: int
