@@ -4,7 +4,7 @@ from feast import FeatureView
 from feast.types import Float64, Int64, String
 
 from feature_repo.entities import OWNER, user_category
-from feature_repo.fields import feature, key
+from feature_repo.fields import ALL_TIME, feature, key
 from feature_repo.sources import user_category_source
 from feature_repo.user_views import FOREVER
 
@@ -25,11 +25,12 @@ user_category_activity = FeatureView(
             Int64,
             "Days from the last day with an action to `known_at`; 1 means the day before.",
             unit="days",
+            window=ALL_TIME,
         ),
     ],
     source=user_category_source,
     online=False,
     description="What a user did in one category, the first two levels of the path; offline only.",
-    tags={"kind": "interaction", "freshness": "1 day", "window": "30 days"},
+    tags={"kind": "interaction", "freshness": "1 day", "budget_hours": "36", "window": "30 days"},
     owner=OWNER,
 )

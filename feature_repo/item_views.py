@@ -4,7 +4,7 @@ from feast import FeatureView
 from feast.types import Array, Bool, Float64, Int64, String
 
 from feature_repo.entities import OWNER, item
-from feature_repo.fields import WINDOWS, feature, key
+from feature_repo.fields import ALL_TIME, NO_WINDOW, WINDOWS, feature, key
 from feature_repo.sources import item_activity_source, item_pairs_source, item_profile_source
 from feature_repo.user_views import FOREVER, NO_PURCHASE
 
@@ -40,6 +40,7 @@ item_activity = FeatureView(
             Float64,
             "Share of all buyers who bought it again on a later day.",
             unit="share",
+            window=ALL_TIME,
             null="never bought",
         ),
         feature(
@@ -54,6 +55,7 @@ item_activity = FeatureView(
             Float64,
             "Mean price paid for one unit over all time.",
             unit="shop currency",
+            window=ALL_TIME,
             null="never bought at a known price",
         ),
         feature(
@@ -61,6 +63,7 @@ item_activity = FeatureView(
             Float64,
             "Mean price of the last 7 days over that of the last 30, minus 1.",
             unit="ratio",
+            window="7 and 30 days",
             null="no purchase in the last 7 days",
         ),
         feature(
@@ -71,7 +74,12 @@ item_activity = FeatureView(
             null=NO_PURCHASE,
         ),
         feature(
-            "mean_rating", Float64, "Mean rating over all time.", unit="rating points", null="never rated"
+            "mean_rating",
+            Float64,
+            "Mean rating over all time.",
+            unit="rating points",
+            window=ALL_TIME,
+            null="never rated",
         ),
         feature("ratings_total", Int64, "Ratings over all time.", unit="events"),
         feature(
@@ -79,6 +87,7 @@ item_activity = FeatureView(
             Float64,
             "Daily actions of the last 7 days over those of the last 30: above 1 means rising.",
             unit="ratio",
+            window="7 and 30 days",
             null="no action in 30 days",
         ),
         feature(
@@ -86,6 +95,7 @@ item_activity = FeatureView(
             Int64,
             "Days from the last day with an action to `known_at`; 1 means the day before.",
             unit="days",
+            window=ALL_TIME,
             null="shown, but never acted on",
         ),
         feature(
@@ -93,6 +103,7 @@ item_activity = FeatureView(
             Int64,
             "Days from the first day with an action to `known_at`.",
             unit="days",
+            window=ALL_TIME,
             null="shown, but never acted on",
         ),
         feature(
@@ -100,13 +111,14 @@ item_activity = FeatureView(
             Int64,
             "Instant of the last action.",
             unit="seconds since 1970 UTC",
+            window=ALL_TIME,
             null="shown, but never acted on",
         ),
     ],
     source=item_activity_source,
     online=True,
     description="What shoppers did with an item over 1, 7 and 30 days, known when the last one ended.",
-    tags={"kind": "time series", "freshness": "1 day", "window": "1, 7 and 30 days"},
+    tags={"kind": "time series", "freshness": "1 day", "budget_hours": "36", "window": "1, 7 and 30 days"},
     owner=OWNER,
 )
 
@@ -116,27 +128,49 @@ item_profile = FeatureView(
     ttl=FOREVER,
     schema=[
         key("item_id", String),
-        feature("title", String, "Name shown to shoppers.", unit="text"),
+        feature("title", String, "Name shown to shoppers.", unit="text", window=NO_WINDOW),
         feature(
-            "category", String, "Path in the catalogue, levels joined by ` > `.", unit="path", null="unknown"
+            "category",
+            String,
+            "Path in the catalogue, levels joined by ` > `.",
+            unit="path",
+            window=NO_WINDOW,
+            null="unknown",
         ),
         *(
             feature(
-                f"category_{level}", String, f"Level {level} of the path.", unit="name", null="no such level"
+                f"category_{level}",
+                String,
+                f"Level {level} of the path.",
+                unit="name",
+                window=NO_WINDOW,
+                null="no such level",
             )
             for level in (1, 2, 3)
         ),
-        feature("brand", String, "Brand.", unit="name", null="unknown"),
+        feature("brand", String, "Brand.", unit="name", window=NO_WINDOW, null="unknown"),
         feature(
-            "price", Float64, "Price in the catalogue.", unit="shop currency", null="not in the catalogue"
+            "price",
+            Float64,
+            "Price in the catalogue.",
+            unit="shop currency",
+            window=NO_WINDOW,
+            null="not in the catalogue",
         ),
-        feature("available", Bool, "Whether the item can be bought.", unit="yes or no"),
-        feature("attributes", Array(String), "Other facts, as `name:value`.", unit="text", null="none given"),
+        feature("available", Bool, "Whether the item can be bought.", unit="yes or no", window=NO_WINDOW),
+        feature(
+            "attributes",
+            Array(String),
+            "Other facts, as `name:value`.",
+            unit="text",
+            window=NO_WINDOW,
+            null="none given",
+        ),
     ],
     source=item_profile_source,
     online=True,
     description="What the catalogue says of an item, from the instant on which it said so.",
-    tags={"kind": "profile", "freshness": "on change", "window": "none"},
+    tags={"kind": "profile", "freshness": "on change", "budget_hours": "36", "window": NO_WINDOW},
     owner=OWNER,
 )
 
@@ -146,17 +180,24 @@ item_pairs = FeatureView(
     ttl=FOREVER,
     schema=[
         key("item_id", String),
-        feature("pair_ids", Array(String), "Items bought in the same baskets, strongest first.", unit="ids"),
+        feature(
+            "pair_ids",
+            Array(String),
+            "Items bought in the same baskets, strongest first.",
+            unit="ids",
+            window="180 days",
+        ),
         feature(
             "pair_scores",
             Array(Float64),
             "Shared baskets over the root of both items' baskets (cosine), for each of them.",
             unit="cosine",
+            window="180 days",
         ),
     ],
     source=item_pairs_source,
     online=True,
     description="Items bought together over the last 180 days, as known when features were built last.",
-    tags={"kind": "interaction", "freshness": "1 day", "window": "180 days"},
+    tags={"kind": "interaction", "freshness": "1 day", "budget_hours": "36", "window": "180 days"},
     owner=OWNER,
 )

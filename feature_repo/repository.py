@@ -6,6 +6,11 @@ Feast would import each file by its bare name beside `feature_repo.<name>`, and 
 from feature_repo.entities import item, user, user_category
 from feature_repo.interaction_views import user_category_activity
 from feature_repo.item_views import item_activity, item_pairs, item_profile
+from feature_repo.permissions import (
+    pipelines_do_everything,
+    teams_read_shared_v1,
+    teams_read_shared_views,
+)
 from feature_repo.project import aisle
 from feature_repo.services import ranking_v1, retrieval_v1, shared_v1
 from feature_repo.sources import (
@@ -29,9 +34,12 @@ __all__ = [
     "item_pairs_source",
     "item_profile",
     "item_profile_source",
+    "pipelines_do_everything",
     "ranking_v1",
     "retrieval_v1",
     "shared_v1",
+    "teams_read_shared_v1",
+    "teams_read_shared_views",
     "user",
     "user_activity",
     "user_activity_source",

@@ -6,7 +6,7 @@ from feast import FeatureView
 from feast.types import Array, Float64, Int64, String
 
 from feature_repo.entities import OWNER, user
-from feature_repo.fields import WINDOWS, feature, key
+from feature_repo.fields import ALL_TIME, NO_WINDOW, WINDOWS, feature, key
 from feature_repo.sources import (
     user_activity_source,
     user_affinity_source,
@@ -16,6 +16,8 @@ from feature_repo.sources import (
 
 FOREVER = timedelta(0)
 """No time to live: a window that runs empty writes a row that says so."""
+
+HISTORY = "the last 512 events"
 
 NO_PURCHASE = "no purchase in the window"
 
@@ -68,6 +70,7 @@ user_activity = FeatureView(
             Float64,
             "Mean price of all units ever bought.",
             unit="shop currency",
+            window=ALL_TIME,
             null="never bought at a known price",
         ),
         feature(
@@ -89,6 +92,7 @@ user_activity = FeatureView(
             Float64,
             "Daily actions of the last 7 days over those of the last 30: above 1 means rising.",
             unit="ratio",
+            window="7 and 30 days",
             null="no action in 30 days",
         ),
         feature(
@@ -96,6 +100,7 @@ user_activity = FeatureView(
             Float64,
             "Mean days from one day with a purchase to the next, over all time.",
             unit="days",
+            window=ALL_TIME,
             null="fewer than two days with a purchase",
         ),
         feature(
@@ -103,14 +108,27 @@ user_activity = FeatureView(
             Int64,
             "Days from the last day with an action to `known_at`; 1 means the day before.",
             unit="days",
+            window=ALL_TIME,
         ),
-        feature("tenure_days", Int64, "Days from the first day with an action to `known_at`.", unit="days"),
-        feature("last_event_at_s", Int64, "Instant of the last action.", unit="seconds since 1970 UTC"),
+        feature(
+            "tenure_days",
+            Int64,
+            "Days from the first day with an action to `known_at`.",
+            unit="days",
+            window=ALL_TIME,
+        ),
+        feature(
+            "last_event_at_s",
+            Int64,
+            "Instant of the last action.",
+            unit="seconds since 1970 UTC",
+            window=ALL_TIME,
+        ),
     ],
     source=user_activity_source,
     online=True,
     description="What a user did over 1, 7 and 30 days, known when the last one ended.",
-    tags={"kind": "time series", "freshness": "1 day", "window": "1, 7 and 30 days"},
+    tags={"kind": "time series", "freshness": "1 day", "budget_hours": "36", "window": "1, 7 and 30 days"},
     owner=OWNER,
 )
 
@@ -120,18 +138,28 @@ user_history = FeatureView(
     ttl=FOREVER,
     schema=[
         key("user_id", String),
-        feature("item_ids", Array(String), "Items of the last events, newest first.", unit="ids"),
         feature(
-            "event_types", Array(String), "What the user did with each of these items.", unit="event types"
+            "item_ids", Array(String), "Items of the last events, newest first.", unit="ids", window=HISTORY
         ),
         feature(
-            "event_times", Array(Int64), "When, for each of these events.", unit="seconds since 1970 UTC"
+            "event_types",
+            Array(String),
+            "What the user did with each of these items.",
+            unit="event types",
+            window=HISTORY,
+        ),
+        feature(
+            "event_times",
+            Array(Int64),
+            "When, for each of these events.",
+            unit="seconds since 1970 UTC",
+            window=HISTORY,
         ),
     ],
     source=user_history_source,
     online=True,
     description="A user's last events, newest first; three lists of one length, at most 512 long.",
-    tags={"kind": "sequence", "freshness": "1 day", "window": "the last 512 events"},
+    tags={"kind": "sequence", "freshness": "1 day", "budget_hours": "36", "window": HISTORY},
     owner=OWNER,
 )
 
@@ -143,7 +171,12 @@ user_profile = FeatureView(
         key("user_id", String),
         *(
             feature(
-                name, String, f"{what}, as told to the shop.", unit="name", null="not told, or no consent"
+                name,
+                String,
+                f"{what}, as told to the shop.",
+                unit="name",
+                window=NO_WINDOW,
+                null="not told, or no consent",
             )
             for name, what in (
                 ("gender", "Gender"),
@@ -161,7 +194,13 @@ user_profile = FeatureView(
     source=user_profile_source,
     online=True,
     description="What a user said of themselves; empty for users who did not consent.",
-    tags={"kind": "profile", "freshness": "on change", "window": "none", "pii": "demographic"},
+    tags={
+        "kind": "profile",
+        "freshness": "on change",
+        "budget_hours": "36",
+        "window": NO_WINDOW,
+        "pii": "demographic",
+    },
     owner=OWNER,
 )
 
@@ -180,6 +219,7 @@ user_affinity = FeatureView(
                     Array(String),
                     f"The {many} of most actions in the last 13 weeks, strongest first, at most 5.",
                     unit=many,
+                    window="13 weeks",
                     null=f"no action with a known {one}",
                 ),
                 feature(
@@ -187,6 +227,7 @@ user_affinity = FeatureView(
                     Array(Float64),
                     f"Share of the user's actions for each of the top {many}.",
                     unit="share",
+                    window="13 weeks",
                     null=f"no action with a known {one}",
                 ),
             )
@@ -195,6 +236,6 @@ user_affinity = FeatureView(
     source=user_affinity_source,
     online=True,
     description="Categories and brands that a user turns to, anew each Monday; kept while a user is away.",
-    tags={"kind": "interaction", "freshness": "1 week", "window": "13 weeks"},
+    tags={"kind": "interaction", "freshness": "1 week", "budget_hours": "192", "window": "13 weeks"},
     owner=OWNER,
 )

@@ -31,6 +31,17 @@ class Settings(BaseSettings):
     redis_url: str | None = None
     """Redis as online store, such as `redis://127.0.0.1:6379/0`; unset, a SQLite file under `home`."""
 
+    feast_registry_uri: SecretStr | None = None
+    """PostgreSQL as Feast's registry, such as `postgresql://user:password@host/database`; unset, a file under
+    `home`, which takes one writer at a time."""
+
+    feature_oidc_url: str | None = None
+    """Discovery address of the identity provider whose tokens the feature server takes; unset, it takes the
+    keys made by `aisle features key add`."""
+
+    feature_oidc_audience: str | None = None
+    """Audience that these tokens must be made for, and the client whose roles they carry."""
+
     tracking_uri: str | None = None
     """MLflow tracking server; unset, a SQLite file under `home`."""
 

@@ -6,6 +6,7 @@ import pyarrow as pa
 from feast import FeatureService, FeatureView, FileSource, Project
 from feast.data_source import DataSource
 from feast.entity import Entity
+from feast.permissions.permission import Permission
 from feast.repo_contents import RepoContents
 from feast.types import Array, Bool, Float64, Int64, String
 
@@ -32,7 +33,7 @@ def declarations() -> RepoContents:
         label_views=[],
         entities=all_of(Entity),
         feature_services=all_of(FeatureService),
-        permissions=[],
+        permissions=all_of(Permission),
     )
 
 

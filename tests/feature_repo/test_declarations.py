@@ -32,12 +32,12 @@ def test_everything_has_a_description_an_owner_and_tags(one):
 
 
 @pytest.mark.parametrize("view", REPO.feature_views, ids=lambda view: view.name)
-def test_every_feature_says_what_it_means_its_unit_and_what_null_means(view):
+def test_every_feature_says_what_it_means_its_unit_its_window_and_what_null_means(view):
     for feature in view.features:
         assert len(feature.description) > 3, feature.name
         assert feature.description.endswith("."), feature.name
-        assert set(feature.tags) == {"unit", "null"}, feature.name
-    assert {"kind", "freshness", "window"} <= set(view.tags)
+        assert set(feature.tags) == {"unit", "window", "null"}, feature.name
+    assert {"kind", "freshness", "budget_hours", "window"} <= set(view.tags)
 
 
 def test_each_view_has_one_string_key():
