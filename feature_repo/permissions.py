@@ -1,7 +1,7 @@
 """Who may do what at the feature server: other teams read `shared_v1`, only the pipelines write.
 
-Feast judges by the roles that a caller's key or token carries, wherever it runs as a server. Whoever opens the
-stores themselves, on the machine of the pipelines, is not judged.
+Feast judges by the roles that a caller's key or token carries, wherever it runs as a server. Whoever opens
+the stores themselves, on the machine of the pipelines, is not judged.
 """
 
 from feast import FeatureService, FeatureView
@@ -22,7 +22,7 @@ READING = [AuthzedAction.DESCRIBE, AuthzedAction.READ_ONLINE, AuthzedAction.READ
 
 teams_read_shared_v1 = Permission(
     name="teams_read_shared_v1",
-    types=[FeatureService],
+    types=[FeatureService],  # type: ignore[list-item]  # Feast means the class
     name_patterns=[shared_v1.name],
     actions=READING,
     policy=RoleBasedPolicy(roles=[READER]),
@@ -31,7 +31,7 @@ teams_read_shared_v1 = Permission(
 
 teams_read_shared_views = Permission(
     name="teams_read_shared_views",
-    types=[FeatureView],
+    types=[FeatureView],  # type: ignore[list-item]  # Feast means the class
     name_patterns=[view.name for view in shared_v1.feature_view_projections],
     actions=READING,
     policy=RoleBasedPolicy(roles=[READER]),

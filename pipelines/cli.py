@@ -15,7 +15,11 @@ from pipelines.errors import AisleError, WrongUsageError
 VERBS = {
     "demo": ("pipelines.demo", "demo", "Run the whole loop on real shop data, here, and keep it running."),
     "ingest": ("pipelines.ingest.command", "ingest", "Take shop data into the lake."),
-    "features": ("pipelines.features.command", "features", "Build, apply, materialize and look up features."),
+    "features": (
+        "pipelines.feature_store",
+        "features",
+        "Build, apply, materialize, serve, look features up.",
+    ),
     "train": ("pipelines.release.train_command", "train", "Train, measure and register one release."),
     "evaluate": ("pipelines.release.command", "evaluate", "Score a release beside its baselines."),
     "release": ("pipelines.release.command", "release", "Promote, roll back and look at releases."),
