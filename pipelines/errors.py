@@ -33,6 +33,10 @@ class TrainingError(AisleError):
     """A model could not be trained or exported."""
 
 
+class BacktestError(AisleError):
+    """A data set cannot be backtested as asked, or a backtest saw what lies after its cutoff."""
+
+
 class ReleaseError(AisleError):
     """A release could not be assembled, signed, registered, promoted or rolled back."""
 

@@ -93,6 +93,8 @@ def evaluate(
     headline: str = HEADLINE,
     outcomes: Mapping[str, Mapping[str, Outcome]] | None = None,
     parity: Mapping[str, Sequence[Parity]] | None = None,
+    more_users: Mapping[str, NDArray[np.bool_]] | None = None,
+    more_pairs: Mapping[str, NDArray[np.bool_]] | None = None,
     seed: int = 0,
 ) -> Evaluation:
     """Measure the lists of several models; row u of everything is user u of the truth.
@@ -106,6 +108,8 @@ def evaluate(
         headline: The metric that decides; its k must be among `ks`.
         outcomes: Model → task of its ranking stage → probabilities and what happened.
         parity: Model → how far its exported graphs depart from the trained ones.
+        more_users: Further slice → which users it holds `[n_users]`.
+        more_pairs: Further slice → which of the true pairs it holds `[n_pairs]`.
         seed: Of the bootstrap.
 
     Raises:
@@ -128,7 +132,8 @@ def evaluate(
             f"expected {needed} among ks and lists of at least that length for {headline}, received ks "
             f"{tuple(ks)} and shorter lists of {', '.join(short) or 'no model'}; pad lists with -1"
         )
-    users, items = user_slices(history_sizes), catalogue.slices(truth)
+    users = user_slices(history_sizes) | dict(more_users or {})
+    items, pairs = catalogue.slices(truth), dict(more_pairs or {})
     bins = popularity_bins(catalogue)
     answered = np.where(truth.sizes > 0, 1.0, np.nan)
     scores = {}
@@ -141,7 +146,7 @@ def evaluate(
             per_user=metrics_of_hits(hits, truth.sizes, ks)
             | {metric: values * answered for metric, values in list_variety(own, catalogue, ks).items()},
             totals=catalogue_variety(own, catalogue, ks),
-            slices=sliced_values(hits, own, truth, users, items, headline),
+            slices=sliced_values(hits, own, truth, users, items, headline, pairs),
             outcomes={
                 task: score_outcome(outcome) for task, outcome in (outcomes or {}).get(name, {}).items()
             },

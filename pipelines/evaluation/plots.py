@@ -20,6 +20,16 @@ CHAMPION_COLOUR = "#d97706"
 OTHER_COLOURS = ("#7c8fb0", "#b8a99a", "#9b8bb4", "#94a3b8", "#c9b458", "#c3cad5")
 INK, MUTED, RULE = "#1e293b", "#64748b", "#e2e8f0"
 
+_SLICES = {
+    "user": "{} users",
+    "item": "{} items",
+    "history": "{} events before",
+    "popularity": "Items of {} events",
+    "age_days": "Items {} days old",
+    "event": "By {}",
+}
+"""What a slice's value reads as, by the slice's kind."""
+
 _STYLE = {
     "svg.fonttype": "none",
     "font.size": 9.5,
@@ -213,8 +223,7 @@ def _legend_above(panel: Axes, columns: int = 6) -> None:
 
 def _slice_label(name: str, users: int) -> str:
     kind, _, value = name.partition(":")
-    noun = {"user": " users", "item": " items"}.get(kind, "")
-    return f"{spoken(value)}{noun} (n = {users:,})"
+    return f"{_SLICES.get(kind, '{}').format(spoken(value))} (n = {users:,})"
 
 
 def _bin_labels(bins: Sequence[float] | NDArray[np.float64]) -> list[str]:

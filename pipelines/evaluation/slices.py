@@ -33,11 +33,12 @@ def sliced_values(
     users: dict[str, NDArray[np.bool_]],
     items: dict[str, NDArray[np.bool_]],
     metric: str,
+    pairs: dict[str, NDArray[np.bool_]] | None = None,
 ) -> PerUser:
     """The metric for each user in each slice, NaN outside of the slice.
 
-    In a slice of users only those users count. In a slice of items only its items count as true, while the
-    lists stay as they are: what a list could have gained from these items, and did.
+    In a slice of users only those users count. In a slice of items, or of true pairs, only those count as
+    true, while the lists stay as they are: what a list could have gained from them, and did.
     """
     k = int(metric.rpartition("@")[2])
     own = metrics_of_hits(hits, truth.sizes, (k,))[metric]
@@ -45,6 +46,9 @@ def sliced_values(
     listed = np.where(lists >= 0, lists, 0)
     for name, mask in items.items():
         values[name] = metrics_of_hits(hits & mask[listed], truth.only(mask).sizes, (k,))[metric]
+    for name, mask in (pairs or {}).items():
+        part = truth.pairs(mask)
+        values[name] = metrics_of_hits(part.relevance(lists), part.sizes, (k,))[metric]
     return values
 
 

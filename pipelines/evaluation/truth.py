@@ -71,6 +71,10 @@ class Truth:
         keep = np.zeros(len(self.items), bool)
         listed = self.items < self.n_items
         keep[listed] = item_mask[self.items[listed]]
+        return self.pairs(keep)
+
+    def pairs(self, keep: NDArray[np.bool_]) -> "Truth":
+        """The same users with only those true pairs whose entry in `keep` `[n_pairs]` is true."""
         return self._of(self.user_ids, self.rows[keep], self.items[keep])
 
     def take(self, users: NDArray[np.integer]) -> "Truth":

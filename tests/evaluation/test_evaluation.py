@@ -137,3 +137,24 @@ def test_the_same_input_gives_the_same_figures(evaluation):
     again = evaluate(LISTS, TRUTH, CATALOGUE, HISTORY, ks=(1, 2), headline="recall@2")
     for metric in ("recall@1", "recall@2", "ndcg@2", "novelty@2"):
         assert again.intervals["release"][metric] == evaluation.intervals["release"][metric]
+
+
+def test_further_slices_hold_the_users_and_wishes_they_are_given():
+    # True pairs in order: a-0, b-1, b-2, c-0, c-4.
+    found = evaluate(
+        LISTS,
+        TRUTH,
+        CATALOGUE,
+        HISTORY,
+        ks=(1, 2),
+        headline="recall@2",
+        more_users={"history:10+": np.array([False, True, True, True])},
+        more_pairs={"event:cart": np.array([False, True, True, True, False])},
+    ).slice_intervals
+    # Users b (2 of 2) and c (1 of 2); d wishes for nothing.
+    assert found["release"]["history:10+"].users == 2
+    assert found["release"]["history:10+"].mean == pytest.approx(0.75)
+    # Carts: b found both, popularity one of them; c's item 0 is not in the release's list.
+    assert found["release"]["event:cart"].users == 2
+    assert found["release"]["event:cart"].mean == pytest.approx((1 + 0) / 2)
+    assert found["popularity"]["event:cart"].mean == pytest.approx((0.5 + 1) / 2)
