@@ -18,6 +18,9 @@ logger = logging.getLogger(__name__)
 SERVICE = "retrieval_v1"
 """Feature service whose views describe a user."""
 
+ONLINE_STORE = "serving.online_store.SqliteRowOnlineStore"
+"""Class path of the online store, as in `feature_store.yaml`."""
+
 REFRESH_S = 60.0
 """Seconds after which the declarations are read again."""
 
@@ -38,7 +41,6 @@ class UserRow:
 class _View:
     view: Any
     features: list[str]
-    ttl: timedelta | None
 
 
 @dataclass(frozen=True)
@@ -114,15 +116,11 @@ class UserFeatures:
         key = _entity_key(user_id)
         values: dict[str, Any] = {}
         stale = False
-        for view in store.views:
-            ((at, row),) = store.store.read(view.view, [key], view.features)
-            if at is None or row is None:
-                continue
-            # Feast does not hold online values to their time to live (its issue 6821).
-            if view.ttl is not None and at.replace(tzinfo=UTC) + view.ttl < now:
+        for at, row in store.store.read(store.views, key, now):
+            if row is not None:
+                values.update((name, _plain(value)) for name, value in row.items())
+            elif at is not None:  # past its time to live
                 stale = True
-                continue
-            values.update((name, _plain(value)) for name, value in row.items())
         self._fault = None
         return UserRow(values, ("user_features_stale",) if stale else ())
 
@@ -150,14 +148,18 @@ class UserFeatures:
 
 @dataclass(frozen=True, slots=True)
 class _OnlineReader:
-    """Reads single rows of a view, below Feast's own request handling (which costs several times as much)."""
+    """Reads single rows of views, below Feast's own request handling (which costs several times as much)."""
 
     config: Any
     online_store: Any
 
-    def read(self, view: Any, keys: list[Any], features: list[str]) -> list[tuple[Any, Any]]:
-        rows: list[tuple[Any, Any]] = self.online_store.online_read(self.config, view, keys, features)
-        return rows
+    def read(self, views: "tuple[_View, ...]", key: Any, now: datetime) -> list[tuple[Any, Any]]:
+        """Instant and values of one entity in each view, all of one generation."""
+        with self.online_store.snapshot(self.config):
+            rows = [
+                self.online_store.rows_at(self.config, one.view, [key], one.features, now) for one in views
+            ]
+        return [row for (row,) in rows]
 
 
 def _open(settings: ServingSettings) -> _Store:
@@ -183,7 +185,7 @@ def _open(settings: ServingSettings) -> _Store:
                 project=settings.feast_project,
                 provider="local",
                 registry={"path": registry},
-                online_store={"type": "sqlite", "path": str(path.resolve())},
+                online_store={"type": ONLINE_STORE, "path": str(path.resolve())},
                 offline_store={"type": "file"},
                 entity_key_serialization_version=3,
             )
@@ -193,7 +195,6 @@ def _open(settings: ServingSettings) -> _Store:
             _View(
                 store.get_feature_view(projection.name),
                 [feature.name for feature in projection.features],
-                store.get_feature_view(projection.name).ttl or None,
             )
             for projection in service.feature_view_projections
         )

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from pipelines.errors import FeatureError
 from pipelines.features.declared import declarations
-from pipelines.features.online_writer import prepare_sqlite
+from pipelines.features.one_writer import one_writer
 from pipelines.settings import Settings
 
 
@@ -55,12 +55,9 @@ def open_store(settings: Settings) -> FeatureStore:
 
 def apply(settings: Settings) -> dict[str, int]:
     """Bring Feast's registry to what `feature_repo` declares; return how many objects it has, and lost."""
-    settings.home.joinpath("feast").mkdir(parents=True, exist_ok=True)
-    store = open_store(settings)
     declared = declarations()
-    if store.config.online_store.type == "sqlite":
-        prepare_sqlite(store, [view for view in declared.feature_views if view.online])
-    with feast_talks_to_people():
+    with one_writer(settings), feast_talks_to_people():
+        store = open_store(settings)
         wanted, unwanted, _, _ = extract_objects_for_apply_delete(store.project, store.registry, declared)
         unwanted = [one for one in unwanted if one.name != DUMMY_ENTITY_NAME]  # Feast's own, made by itself
         store.apply(wanted, objects_to_delete=unwanted, partial=False)

@@ -1,8 +1,10 @@
 """Materialization: the newest known values from the lake into the online store, in explicit windows."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from typing import Any
 
 import pyarrow as pa
 from feast import FeatureStore, FeatureView
@@ -12,13 +14,17 @@ from pipelines.errors import FeatureError
 from pipelines.features.declared import source_of
 from pipelines.features.feast_repo import open_store
 from pipelines.features.offline_store import AsofOfflineStore
-from pipelines.features.online_writer import write_online
+from pipelines.features.one_writer import one_writer
+from pipelines.features.online_writer import one_generation
 from pipelines.features.provenance import last_build
 from pipelines.lake import open_lake
 from pipelines.settings import Settings
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 """Start of a window that holds everything."""
+
+ATTEMPTS = 3
+"""How often to begin anew when features were built meanwhile."""
 
 
 class MaterializeReport(BaseModel):
@@ -50,6 +56,9 @@ def materialize(
 ) -> MaterializeReport:
     """Write the newest values known in a window to the online store; doing it again changes nothing.
 
+    All views are one generation: a reader sees all of them or none, and a process that dies leaves what was
+    there. Two at once wait for each other.
+
     Args:
         settings: Where the stores are.
         start: Start of the window, inclusive; by default the beginning of time: then late and corrected rows
@@ -58,28 +67,62 @@ def materialize(
             window that ends in the future would hide what arrives until then.
         on_view: Told the name and entities of each view when it is done.
     """
-    built_at: datetime = last_build(open_lake(settings))["as_of"]
-    start = EVER if start is None else start.astimezone(UTC)
-    end = built_at if end is None else min(end.astimezone(UTC), built_at)
-    if start > end:
-        raise FeatureError(f"expected a window that begins before it ends, received {start} to {end}")
     began = time.perf_counter()
-    store = open_store(settings)
-    written: dict[str, int] = {}
-    for view in _applied_views(store):
-        rows = newest_known(store, view, start, end)
-        write_online(store, view, rows, whole=start == EVER)
-        store.registry.apply_materialization(view, store.project, start, end)
-        written[view.name] = rows.num_rows
-        if on_view is not None:
-            on_view(view.name, rows.num_rows)
+    since = EVER if start is None else start.astimezone(UTC)
+    lake = open_lake(settings)
+    last_build(lake)
+    with one_writer(settings):
+        for _ in range(ATTEMPTS):
+            build = last_build(lake)
+            until = build["as_of"] if end is None else min(end.astimezone(UTC), build["as_of"])
+            if since > until:
+                raise FeatureError(
+                    f"expected a window that begins before it ends, received {since} to {until}"
+                )
+            with contextlib.suppress(_BuiltMeanwhileError):
+                written = _write(settings, since, until, on_view, build)
+                break
+        else:
+            raise FeatureError(
+                f"expected feature tables that stay as they are meanwhile, but a build ended during each of "
+                f"{ATTEMPTS} attempts: wait for the builds to end"
+            )
     return MaterializeReport(
-        start=start,
-        end=end,
+        start=since,
+        end=until,
         views=written,
         rows=sum(written.values()),
         seconds=round(time.perf_counter() - began, 3),
     )
+
+
+def _write(
+    settings: Settings,
+    start: datetime,
+    end: datetime,
+    on_view: Callable[[str, int], None] | None,
+    build: dict[str, Any],
+) -> dict[str, int]:
+    """Write all views of one build as one generation; entities of each."""
+    store = open_store(settings)
+    written: dict[str, int] = {}
+    views = _applied_views(store)
+    with one_generation(store) as write:
+        for view in views:
+            rows = newest_known(store, view, start, end)
+            write(view, rows, whole=start == EVER)
+            written[view.name] = rows.num_rows
+            if on_view is not None:
+                on_view(view.name, rows.num_rows)
+        if last_build(open_lake(settings)) != build:
+            raise _BuiltMeanwhileError
+    for view in views:
+        store.registry.apply_materialization(view, store.project, start, end)
+    return written
+
+
+class _BuiltMeanwhileError(Exception):
+    """The feature tables were built anew while they were read."""
 
 
 def newest_known(store: FeatureStore, view: FeatureView, start: datetime, end: datetime) -> pa.Table:

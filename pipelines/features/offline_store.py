@@ -7,7 +7,7 @@ when a query runs: a process that only reads the online store needs neither.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from feast.data_format import DeltaFormat
 from feast.data_source import DataSource
 from feast.errors import SavedDatasetLocationAlreadyExists
 from feast.feature_view import FeatureView
-from feast.infra.offline_stores.file_source import FileSource, SavedDatasetFileStorage
+from feast.infra.offline_stores.file_source import SavedDatasetFileStorage
 from feast.infra.offline_stores.offline_store import OfflineStore, RetrievalJob, RetrievalMetadata
 from feast.infra.offline_stores.offline_utils import infer_event_timestamp_from_entity_df
 from feast.infra.registry.base_registry import BaseRegistry
@@ -28,7 +27,7 @@ from feast.repo_config import FeastConfigBaseModel, RepoConfig
 from feast.saved_dataset import SavedDatasetStorage
 
 from pipelines.errors import FeatureError
-from pipelines.features.asof import AT, ROW, JoinedView, asof_join, newest_rows, quoted, text
+from pipelines.features.asof import AT, ROW, JoinedView, asof_join, newest_rows, quoted
 from pipelines.features.entity_rows import entity_rows
 
 if TYPE_CHECKING:
@@ -133,7 +132,8 @@ class AsofOfflineStore(OfflineStore):
             )
         frame = entity_df
         timestamp = infer_event_timestamp_from_entity_df(dict(frame.dtypes))
-        views = [_joined(config, view, feature_refs, full_feature_names) for view in feature_views]
+        versions = _built_versions(config)
+        views = [_joined(config, view, feature_refs, full_feature_names, versions) for view in feature_views]
         queries = [asof_join(view, created_before=filter_by_created_timestamp) for view in views]
         entities = entity_rows(frame, timestamp, [key for view in views for key, _ in view.keys])
 
@@ -177,12 +177,12 @@ class AsofOfflineStore(OfflineStore):
         """Return the newest row of every key in a window, both ends included."""
         stamps = [name for name in (timestamp_field, created_timestamp_column) if name]
         query = newest_rows(
-            _relation(config, data_source),
+            _scan(config, data_source, _built_versions(config)),
             join_key_columns,
             [*join_key_columns, *feature_name_columns, *stamps],
             timestamp_field,
             created_timestamp_column or None,
-            _between(timestamp_field, start_date, end_date),
+            _window(timestamp_field, start_date, end_date, join_key_columns),
         )
         return AsofRetrievalJob(lambda: _answer(query), query)
 
@@ -201,14 +201,14 @@ class AsofOfflineStore(OfflineStore):
         stamps = [name for name in (timestamp_field, created_timestamp_column) if name]
         columns = ", ".join(map(quoted, [*join_key_columns, *feature_name_columns, *stamps]))
         query = (
-            f"SELECT {columns} FROM {_relation(config, data_source)} "
-            f"WHERE {_between(timestamp_field, start_date, end_date)}"
+            f"SELECT {columns} FROM {_scan(config, data_source, _built_versions(config))} "
+            f"WHERE {_window(timestamp_field, start_date, end_date)}"
         )
         return AsofRetrievalJob(lambda: _answer(query), query)
 
     def validate_data_source(self, config: RepoConfig, data_source: DataSource) -> None:
         """Check that the source names files that this store can read."""
-        _relation(config, data_source)
+        _scan(config, data_source, {})
 
 
 def _connection() -> duckdb.DuckDBPyConnection:
@@ -226,7 +226,11 @@ def _answer(query: str) -> pa.Table:
 
 
 def _joined(
-    config: RepoConfig, view: FeatureView, feature_refs: list[str], full_feature_names: bool
+    config: RepoConfig,
+    view: FeatureView,
+    feature_refs: list[str],
+    full_feature_names: bool,
+    versions: Mapping[str, int],
 ) -> JoinedView:
     source = view.batch_source
     if source is None:
@@ -237,7 +241,7 @@ def _joined(
     prefix = f"{view.projection.name_alias or view.name}__" if full_feature_names else ""
     renamed = view.projection.join_key_map
     return JoinedView(
-        relation=_relation(config, source),
+        relation=_scan(config, source, versions),
         keys=tuple(
             (renamed.get(column.name, column.name), in_source.get(column.name, column.name))
             for column in view.entity_columns
@@ -245,46 +249,28 @@ def _joined(
         ),
         features=tuple((in_source.get(one, one), f"{prefix}{one}") for one in wanted),
         known_at=in_source.get(source.timestamp_field, source.timestamp_field),
-        created_at=source.created_timestamp_column or None,
+        created_at=in_source.get(source.created_timestamp_column, source.created_timestamp_column) or None,
         ttl=view.ttl,
     )
 
 
-def _relation(config: RepoConfig, source: DataSource) -> str:
-    """SQL that scans a source: a lake table by its files, or Parquet."""
-    if not isinstance(source, FileSource):
-        raise FeatureError(f"expected a FileSource, received {type(source).__name__} for {source.name}")
-    if not isinstance(source.file_format, DeltaFormat):
-        path = FileSource.get_uri_for_file_path(config.repo_path, source.path)
-        return f"read_parquet({text(path)})"
-    from pipelines.lake import open_lake
-    from pipelines.settings import load_settings
+def _built_versions(config: RepoConfig) -> Mapping[str, int]:
+    from pipelines.features.scans import built_versions
 
-    root, table = config.offline_store.lake_root, source.path
-    if "/" in table:
-        root, table = table.rstrip("/").rsplit("/", 1)
-    lake = open_lake(load_settings().model_copy(update={"lake_uri": root}))
-    if not lake.exists(table):
-        raise FeatureError(
-            f"expected table {table} in the lake {root}, received none: run `aisle features build` first"
-        )
-    if uris := lake.uris(table):
-        return f"read_parquet([{', '.join(map(text, uris))}], union_by_name = true)"
-    return _without_rows(lake.dataset(table).schema)
+    return built_versions(config)
 
 
-def _without_rows(schema: pa.Schema) -> str:
-    """SQL of a table without rows, such as the profiles of a shop without users: no list may be empty."""
-    columns = ", ".join(f"CAST(NULL AS {_sql_type(field.type)}) AS {quoted(field.name)}" for field in schema)
-    return f"(SELECT {columns} WHERE false)"
+def _scan(config: RepoConfig, source: DataSource, versions: Mapping[str, int]) -> str:
+    from pipelines.features.scans import scan_of
+
+    return scan_of(config, source, versions)
 
 
-def _sql_type(kind: pa.DataType) -> str:
-    if pa.types.is_list(kind):
-        return f"{_sql_type(kind.value_type)}[]"
-    if pa.types.is_timestamp(kind):
-        return "TIMESTAMPTZ"
-    return {pa.int64(): "BIGINT", pa.float64(): "DOUBLE", pa.bool_(): "BOOLEAN"}.get(kind, "VARCHAR")
+def _window(column: str, start: datetime | None, end: datetime | None, keys: Sequence[str] = ()) -> str:
+    """SQL for the rows of a window whose keys are known."""
+    from pipelines.features.scans import between
+
+    return " AND ".join([between(column, start, end), *(f"{quoted(key)} IS NOT NULL" for key in keys)])
 
 
 def _typed_entities(connection: duckdb.DuckDBPyConnection, view: JoinedView) -> str:
@@ -299,9 +285,3 @@ def _typed_entities(connection: duckdb.DuckDBPyConnection, view: JoinedView) -> 
         f"CREATE OR REPLACE TEMP VIEW entities AS SELECT {ROW}, {AT}{', ' if keys else ''}{keys} "
         "FROM entities_given"
     )
-
-
-def _between(column: str, start: datetime | None, end: datetime | None) -> str:
-    bounds = [(">=", start), ("<=", end)]
-    checks = [f"{quoted(column)} {sign} {text(at.isoformat())}::TIMESTAMPTZ" for sign, at in bounds if at]
-    return " AND ".join(checks) or "true"

@@ -9,7 +9,7 @@ import pytest
 from feast import Entity, FeatureService, FeatureStore, FeatureView, Field, FileSource, RepoConfig, ValueType
 from feast.types import Array, Float64, Int64, String
 
-from serving.features import UserFeatures
+from serving.features import ONLINE_STORE, UserFeatures
 from serving.settings import ServingSettings
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -26,7 +26,7 @@ def feast_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             project="aisle",
             provider="local",
             registry=str(home / "feast" / "registry.db"),
-            online_store={"type": "sqlite", "path": str(home / "feast" / "online.db")},
+            online_store={"type": ONLINE_STORE, "path": str(home / "feast" / "online.db")},
             offline_store={"type": "file"},
             entity_key_serialization_version=3,
         )

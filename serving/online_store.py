@@ -1,0 +1,236 @@
+"""Feast's online store in SQLite, one row for each entity: what serving, SDK, feature server and CLI read.
+
+Feast's own SQLite store keeps a row for each feature and writes value by value, serves what has outlived its
+time to live (its issue 6821), and reads instants in the zone of the machine. Here an entity is one row with a
+column for each feature, instants are microseconds UTC, what has expired is null with its age, and all views
+of one request are read in one transaction, so that nobody sees half of one generation and half of another.
+Named by class path in `feature_store.yaml`.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from feast import Entity, FeatureView
+from feast.infra.key_encoding_utils import serialize_entity_key
+from feast.infra.online_stores.helpers import compute_table_id
+from feast.infra.online_stores.online_store import OnlineStore
+from feast.online_response import OnlineResponse
+from feast.protos.feast.serving.ServingService_pb2 import FieldStatus
+from feast.protos.feast.types.EntityKey_pb2 import EntityKey
+from feast.protos.feast.types.Value_pb2 import Value
+from feast.repo_config import FeastConfigBaseModel, RepoConfig
+from feast.types import Bool, Float64, Int64, String
+
+from serving.online_rows import instant_of, make_table, microseconds, quoted, stored_value, upsert
+
+LOCK_SECONDS = 60.0
+"""How long to wait for another writer."""
+
+Row = tuple[datetime | None, dict[str, Value] | None]
+"""Instant from which an entity's values were known, and the values; None, None where there is no row, and
+no values where they have expired."""
+
+MAKERS: dict[Any, Callable[[Any], Value]] = {
+    Int64: lambda value: Value(int64_val=value),
+    Float64: lambda value: Value(double_val=value),
+    String: lambda value: Value(string_val=value),
+    Bool: lambda value: Value(bool_val=bool(value)),
+}
+"""How the values of SQLite become Feast's; all other types, and what SQLite cannot hold, are kept encoded."""
+
+
+class SqliteRowOnlineStoreConfig(FeastConfigBaseModel):
+    """Section `online_store` of `feature_store.yaml`."""
+
+    type: Literal["serving.online_store.SqliteRowOnlineStore"] = "serving.online_store.SqliteRowOnlineStore"
+    """Class path of the store."""
+
+    path: str
+    """The SQLite file; relative to the folder of `feature_store.yaml` unless absolute."""
+
+
+class SqliteRowOnlineStore(OnlineStore):
+    """One table for each feature view, one row for each entity."""
+
+    def __init__(self) -> None:
+        self._connection: sqlite3.Connection | None = None
+        # One connection, used by the threads of a server one after the other: a read takes microseconds.
+        self._one_at_a_time = threading.RLock()
+        self._plans: dict[Any, tuple[str, list[tuple[str, Callable[[Any], Value] | None]]]] = {}
+        self._met_expired = False
+
+    def online_read(
+        self,
+        config: RepoConfig,
+        table: FeatureView,
+        entity_keys: list[EntityKey],
+        requested_features: list[str] | None = None,
+    ) -> list[Row]:
+        """Return a row for each key, as it stands now."""
+        return self.rows_at(config, table, entity_keys, requested_features, datetime.now(UTC))
+
+    def rows_at(
+        self,
+        config: RepoConfig,
+        view: FeatureView,
+        keys: Sequence[EntityKey],
+        names: Sequence[str] | None,
+        now: datetime,
+    ) -> list[Row]:
+        """Return a row for each key; one older at `now` than its view's time to live has no values."""
+        select, makers = self._plan(config, view, names)
+        version = config.entity_key_serialization_version
+        encoded = [serialize_entity_key(key, version) for key in keys]
+        query = f"{select} ({','.join('?' * len(encoded))})"
+        with self._one_at_a_time:
+            found = {row[0]: row for row in self._open(config).execute(query, encoded)}
+        lives_from = microseconds(now - view.ttl) if view.ttl else None
+        answer: list[Row] = []
+        for key in encoded:
+            row = found.get(key)
+            if row is None:
+                answer.append((None, None))
+            elif lives_from is not None and row[1] < lives_from:
+                self._met_expired = True
+                answer.append((instant_of(row[1]), None))
+            else:
+                values = zip(makers, row[2:], strict=True)
+                answer.append((instant_of(row[1]), {name: _proto(make, at) for (name, make), at in values}))
+        return answer
+
+    @contextmanager
+    def snapshot(self, config: RepoConfig) -> Iterator[None]:
+        """Read everything in the block as it stood at one instant."""
+        with self._one_at_a_time:
+            connection = self._open(config)
+            if connection.in_transaction:
+                yield
+                return
+            connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                connection.execute("COMMIT")
+
+    def get_online_features(self, config: RepoConfig, *arguments: Any, **named: Any) -> OnlineResponse:
+        """Answer as Feast does, from one generation; what has expired says so."""
+        with self.snapshot(config):
+            self._met_expired = False
+            response = super().get_online_features(config, *arguments, **named)
+            if self._met_expired:
+                _say_what_expired(response)
+        return response
+
+    def online_write_batch(
+        self,
+        config: RepoConfig,
+        table: FeatureView,
+        data: list[tuple[EntityKey, dict[str, Value], datetime, datetime | None]],
+        progress: Callable[[int], Any] | None,
+    ) -> None:
+        """Write rows that Feast itself brings, such as pushed ones."""
+        names = sorted({name for _, values, _, _ in data for name in values})
+        version = config.entity_key_serialization_version
+        records = [
+            (
+                serialize_entity_key(key, version),
+                microseconds(at if at.tzinfo else at.replace(tzinfo=UTC)),
+                *(stored_value(values.get(name, Value())) for name in names),
+            )
+            for key, values, at, _ in data
+        ]
+        with self._one_at_a_time:
+            connection = self._open(config)
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                connection.executemany(upsert(table_of(config, table), names), records)
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
+        if progress is not None:
+            progress(len(data))
+
+    def update(
+        self,
+        config: RepoConfig,
+        tables_to_delete: Sequence[FeatureView],
+        tables_to_keep: Sequence[FeatureView],
+        entities_to_delete: Sequence[Entity],
+        entities_to_keep: Sequence[Entity],
+        partial: bool,
+    ) -> None:
+        """Make, alter and drop tables as the declarations ask."""
+        with self._one_at_a_time:
+            connection = self._open(config)
+            # Readers go on while a writer writes; the file remembers it.
+            connection.execute("PRAGMA journal_mode = WAL")
+            for view in tables_to_keep:
+                make_table(connection, table_of(config, view), {one.name: one.dtype for one in view.features})
+            for view in tables_to_delete:
+                connection.execute(f"DROP TABLE IF EXISTS {quoted(table_of(config, view))}")
+
+    def teardown(self, config: RepoConfig, tables: Sequence[FeatureView], entities: Sequence[Entity]) -> None:
+        """Remove the file."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        path_of(config).unlink(missing_ok=True)
+
+    def _open(self, config: RepoConfig) -> sqlite3.Connection:
+        if self._connection is None:
+            path = path_of(config)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(
+                path, timeout=LOCK_SECONDS, isolation_level=None, check_same_thread=False
+            )
+        return self._connection
+
+    def _plan(
+        self, config: RepoConfig, view: FeatureView, names: Sequence[str] | None
+    ) -> tuple[str, list[tuple[str, Callable[[Any], Value] | None]]]:
+        """How to read these features of a view: the beginning of the query, and how each value is made."""
+        about = (view.name, view.last_updated_timestamp, None if names is None else tuple(names))
+        if about not in self._plans:
+            kinds = {one.name: one.dtype for one in view.features}
+            wanted = [name for name in (kinds if names is None else names) if name in kinds]
+            columns = "".join(f", {quoted(name)}" for name in wanted)
+            select = (
+                f"SELECT __entity_key, __event_us{columns} "  # noqa: S608 - quoted names
+                f"FROM {quoted(table_of(config, view))} WHERE __entity_key IN"
+            )
+            self._plans[about] = select, [(name, MAKERS.get(kinds[name])) for name in wanted]
+        return self._plans[about]
+
+
+def path_of(config: RepoConfig) -> Path:
+    """The SQLite file."""
+    path = Path(config.online_store.path)
+    return path if path.is_absolute() else Path(config.repo_path or ".") / path
+
+
+def table_of(config: RepoConfig, view: FeatureView) -> str:
+    """The table that holds a view."""
+    return str(compute_table_id(config.project, view, config.registry.enable_online_feature_view_versioning))
+
+
+def _proto(make: Callable[[Any], Value] | None, value: Any) -> Value:
+    if value is None:
+        return Value()
+    if make is None or isinstance(value, bytes):
+        encoded: Value = Value.FromString(value)
+        return encoded
+    return make(value)
+
+
+def _say_what_expired(response: OnlineResponse) -> None:
+    """A null with an instant has expired; Feast would say that it was not found."""
+    for result in response.proto.results:
+        for place, stamp in enumerate(result.event_timestamps):
+            if result.statuses[place] == FieldStatus.NOT_FOUND and stamp.seconds:
+                result.statuses[place] = FieldStatus.OUTSIDE_MAX_AGE
