@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from pipelines.features.build import last_build
+from pipelines.features.provenance import last_build
 from pipelines.lake import open_lake
 from pipelines.process import run_in_own_process
 from pipelines.release.gate import Decision

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from pipelines.errors import TrainingError
 from pipelines.evaluation.split import TimeSplit
-from pipelines.features.build import last_build
+from pipelines.features.provenance import last_build
 from pipelines.features.store import historical
 from pipelines.lake import open_lake
 from pipelines.settings import Settings
