@@ -57,7 +57,8 @@ class Distribution(BaseModel):
     """Least, quartiles, mean and greatest of numbers and lengths; empty for words."""
 
     bars: tuple[Bar, ...]
-    """Ten ranges of equal width for numbers and lengths; the commonest values for words, most first."""
+    """Ten ranges of equal width for numbers and lengths, or one bar for each whole number if at most ten;
+    the commonest values for words, most first."""
 
 
 def distribution(settings: Settings, view: str, name: str) -> Distribution:
@@ -121,10 +122,14 @@ def _quantiles(numbers: pa.Array) -> dict[str, float]:
 def _ranges(numbers: pa.Array) -> tuple[Bar, ...]:
     if not len(numbers):
         return ()
-    values = numbers.to_numpy(zero_copy_only=False).astype(np.float64)
-    if values.min() == values.max():
-        return (Bar(label=f"{values[0]:g}", count=len(values)),)
-    counts, edges = np.histogram(values, bins=BARS)
+    values = numbers.to_numpy(zero_copy_only=False)
+    least, greatest = values.min(), values.max()
+    if least == greatest:
+        return (Bar(label=f"{least:g}", count=len(values)),)
+    if pa.types.is_integer(numbers.type) and greatest - least < BARS:
+        counts = np.bincount((values - least).astype(np.int64))
+        return tuple(Bar(label=f"{least + step}", count=int(count)) for step, count in enumerate(counts))
+    counts, edges = np.histogram(values.astype(np.float64), bins=BARS)
     return tuple(
         Bar(label=f"{low:.4g} … {high:.4g}", count=int(count))
         for count, low, high in zip(counts, edges[:-1], edges[1:], strict=True)
