@@ -7,7 +7,7 @@ import numpy as np
 
 from pipelines.training.baselines.complements import bought_together
 from pipelines.training.baselines.item_knn import nearest_items
-from pipelines.training.baselines.popularity import Popularity
+from pipelines.training.baselines.popularity import popularity_at
 from pipelines.training.training_set import TrainingSet
 from serving.bundle import read_spec, write_array
 
@@ -42,6 +42,6 @@ def write_quick_state(material: TrainingSet, at: datetime, into: Path | None = N
     spec = read_spec(material.workdir)
     weights = np.array([0.0, *(spec.event_weights.get(name, 0.1) for name in material.event_types)])
     known = material.interactions.before(at)
-    popularity = Popularity.fit(known, len(material.item_ids), at.timestamp(), weights)
-    write_array(directory, "popularity", popularity.scores)
+    popularity = popularity_at(known, len(material.item_ids), at.timestamp(), weights)
+    write_array(directory, "popularity", popularity)
     write_array(directory, "item_features", material.item_features(at))

@@ -1,5 +1,16 @@
-"""The field that a release must beat: popularity, personal frequency and item-kNN, behind one interface."""
+"""The field that a release must beat: models from counts to matrix factorisation, behind one interface."""
 
-from pipelines.training.baselines.field import Baseline, baseline_lists, fit_field
+from pipelines.training.baselines.choosing import FittedBaseline, fit_field, refit_field
+from pipelines.training.baselines.field import baseline_lists
+from pipelines.training.baselines.models import MODELS, reason_against
+from pipelines.training.baselines.recommender import Recommender
 
-__all__ = ["Baseline", "baseline_lists", "fit_field"]
+__all__ = [
+    "MODELS",
+    "FittedBaseline",
+    "Recommender",
+    "baseline_lists",
+    "fit_field",
+    "reason_against",
+    "refit_field",
+]

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipelines.training.baselines.item_knn import ItemNeighbours, overlapping
+from pipelines.training.baselines.neighbours import ItemNeighbours, overlapping
 from pipelines.training.shop import Interactions
 
 

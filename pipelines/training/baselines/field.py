@@ -1,62 +1,22 @@
-"""All baselines at one instant, on the same users and items as the release."""
+"""The baselines that a release is held against, at one instant, on the same users and items."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.training.baselines.item_knn import ItemKnn, nearest_items
+from pipelines.training.baselines.item_knn import ItemKnn
+from pipelines.training.baselines.judging import ranked_lists
+from pipelines.training.baselines.known import Known, type_weights
 from pipelines.training.baselines.personal_frequency import PersonalFrequency
 from pipelines.training.baselines.popularity import Popularity
+from pipelines.training.baselines.recommender import PaddedWith, Recommender
+from pipelines.training.histories import Histories
 from pipelines.training.training_set import TrainingSet
-
-
-class Baseline(Protocol):
-    """Anything that recommends to users by their rows."""
-
-    def recommend(self, users: npt.NDArray[Any], k: int) -> npt.NDArray[np.int32]:
-        """[U, k] item indices, best first, -1 = none."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class PaddedWith:
-    """A baseline whose short lists are filled up with another's items."""
-
-    first: Baseline
-    then: Baseline
-
-    def recommend(self, users: npt.NDArray[Any], k: int) -> npt.NDArray[np.int32]:
-        """[U, k] the first one's items, then those of the other that are not among them."""
-        both = np.concatenate([self.first.recommend(users, k), self.then.recommend(users, 2 * k)], axis=1)
-        order = np.argsort(both, axis=1, kind="stable")
-        ordered = np.take_along_axis(both, order, 1)
-        fresh = np.ones(both.shape, bool)
-        fresh[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
-        wanted = np.zeros(both.shape, bool)
-        np.put_along_axis(wanted, order, fresh & (ordered >= 0), 1)
-        best = np.argsort(~wanted, axis=1, kind="stable")[:, :k]
-        return np.where(np.take_along_axis(wanted, best, 1), np.take_along_axis(both, best, 1), -1)
-
-
-def fit_field(material: TrainingSet, at: datetime) -> dict[str, Baseline]:
-    """The baselines by name, from what was known before `at`."""
-    known, n_items = material.interactions.before(at), len(material.item_ids)
-    n_users, weights = len(material.user_ids), material.event_weights
-    popularity = Popularity.fit(known, n_items, at.timestamp(), weights)
-    frequency = PersonalFrequency.fit(known, n_users, n_items, weights)
-    knn = ItemKnn.fit(known, n_users, n_items, weights, nearest_items(known, n_users, n_items))
-    return {
-        "popularity": popularity,
-        "personal_frequency": PaddedWith(frequency, popularity),
-        "item_knn": PaddedWith(knn, popularity),
-    }
 
 
 def baseline_lists(
@@ -68,12 +28,19 @@ def baseline_lists(
     """
     material = TrainingSet.open(workdir)
     at = datetime.fromisoformat(at) if isinstance(at, str) else at
-    rows = pc.index_in(pa.array(user_ids, pa.string()), value_set=material.user_ids)
-    met = rows.is_valid().to_numpy(zero_copy_only=False)
-    users = rows.fill_null(0).to_numpy()
-    field = fit_field(material, at)
-    popular = field["popularity"].recommend(users, k)
-    return {
-        name: np.where(met[:, None], baseline.recommend(users, k), popular)
-        for name, baseline in field.items()
+    known = Known(
+        material.interactions.before(at),
+        len(material.user_ids),
+        pa.table({"item_id": material.item_ids}),
+        type_weights(material.event_types),
+    )
+    rows = pc.index_in(pa.array(user_ids, pa.string()), value_set=material.user_ids).fill_null(-1).to_numpy()
+    asked_at_s = np.full(len(rows), int(at.timestamp()))
+    histories = Histories.of(known.interactions, rows.astype(np.int64), asked_at_s)
+    popularity = Popularity.fit(known)
+    field: dict[str, Recommender] = {
+        "popularity": popularity,
+        "personal_frequency": PaddedWith(PersonalFrequency.fit(known), popularity),
+        "item_knn": PaddedWith(ItemKnn.fit(known), popularity),
     }
+    return {name: ranked_lists(model, histories, k, repeats=True) for name, model in field.items()}

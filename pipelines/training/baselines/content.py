@@ -1,0 +1,51 @@
+"""Content: items that are described like what the user took lately, by the cosine of their TF-IDF vectors."""
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import scipy.sparse as sp
+
+from pipelines.training.baselines.interests import interests_in
+from pipelines.training.baselines.known import Known
+from pipelines.training.baselines.neighbours import BLOCK_VALUES, ItemNeighbours
+from pipelines.training.baselines.text_terms import term_vectors
+from pipelines.training.histories import Histories
+
+COMMON_ITEMS = 2_000
+"""Terms of more items find no neighbours: they are shared by too many to name the nearest few."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """All items' vectors, which need no event at all."""
+
+    vectors: sp.csr_matrix
+    """[n, terms] of length at most 1."""
+    weights: npt.NDArray[np.float64]
+    """[T + 1] weight of each type code."""
+    place_decay: float
+    """Factor for every later event of the same user."""
+
+    @classmethod
+    def fit(cls, known: Known, *, place_decay: float = 0.7) -> Self:
+        """Read the catalogue."""
+        return cls(term_vectors(known.catalogue), known.weights, place_decay)
+
+    def scores(self, histories: Histories) -> npt.NDArray[np.float32]:
+        """[B, n] sums over the history of each event's decayed weight times the cosine to its item."""
+        had = interests_in(histories, self.vectors.shape[0], self.weights, place_decay=self.place_decay)
+        return np.asarray(((had @ self.vectors) @ self.vectors.T).toarray(), np.float32)
+
+
+def similar_items(catalogue: pa.Table, *, neighbours: int = 30) -> ItemNeighbours:
+    """The items described most like each item, for a release to ship."""
+    n_items = catalogue.num_rows
+    vectors = term_vectors(catalogue, most_common=min(0.2, COMMON_ITEMS / max(n_items, 1)))
+    near, by_term = ItemNeighbours.none(n_items, neighbours), sp.csr_matrix(vectors.T)
+    step = max(1, BLOCK_VALUES // max(n_items, 1))
+    for start in range(0, n_items, step):
+        near.fill(start, vectors[start : start + step] @ by_term)
+    return near

@@ -1,0 +1,68 @@
+"""Shops of a few events for tests of baselines."""
+
+import numpy as np
+import pyarrow as pa
+
+from pipelines.training.baselines.known import Known
+from pipelines.training.histories import Histories
+from pipelines.training.shop import Interactions
+
+DAY = 86_400
+ONE_TYPE = np.array([0.0, 1.0])
+FAR = 1_000 * DAY
+"""An instant after all events."""
+
+
+def interactions(*rows: tuple[int, int, int], types: list[int] | None = None) -> Interactions:
+    """Rows of (user, item, day), ordered by user and day; the user's day is the basket."""
+    order = sorted(range(len(rows)), key=lambda place: (rows[place][0], rows[place][2]))
+    users, items, days = (np.array([rows[place][column] for place in order], np.int64) for column in range(3))
+    kinds = [1] * len(rows) if types is None else [types[place] for place in order]
+    return Interactions(
+        users=users.astype(np.int32),
+        items=items.astype(np.int32),
+        types=np.array(kinds, np.int32),
+        times=days * DAY,
+        baskets=users * 1_000 + days,
+        ratings=np.full(len(rows), np.nan, np.float32),
+    )
+
+
+def known(
+    events: Interactions, n_items: int, n_users: int | None = None, weights: np.ndarray = ONE_TYPE
+) -> Known:
+    """What a baseline is fitted on, with items of which nothing but the id is known."""
+    users = int(events.users.max(initial=-1)) + 1 if n_users is None else n_users
+    return Known(events, users, catalogue(n_items), weights)
+
+
+def catalogue(n_items: int) -> pa.Table:
+    """Items i0, i1, …"""
+    return pa.table({"item_id": [f"i{place}" for place in range(n_items)]})
+
+
+def sequences(*items: list[int]) -> Interactions:
+    """User 0's items in order, one a day from day 1, then user 1's, …"""
+    return interactions(
+        *[(user, item, day) for user, row in enumerate(items) for day, item in enumerate(row, start=1)]
+    )
+
+
+def asking(*items: list[int], users: list[int] | None = None, at_day: int = 1_000) -> Histories:
+    """Histories of these items, oldest first, one a day until the day before; by default of unknown users."""
+    sizes = [len(row) for row in items]
+    return Histories(
+        users=np.array([-1] * len(items) if users is None else users, np.int64),
+        at_s=np.full(len(items), at_day * DAY, np.int64),
+        indptr=np.concatenate(([0], np.cumsum(sizes))).astype(np.int64),
+        items=np.array([item for row in items for item in row], np.int32),
+        types=np.ones(sum(sizes), np.int32),
+        times=np.array(
+            [(at_day - len(row) + place) * DAY for row in items for place in range(len(row))], np.int64
+        ),
+    )
+
+
+def own(events: Interactions, *users: int) -> Histories:
+    """All events of these users."""
+    return Histories.of(events, np.array(users, np.int64), np.full(len(users), FAR))
