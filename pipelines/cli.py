@@ -22,6 +22,7 @@ VERBS = {
     ),
     "train": ("pipelines.release.train_command", "train", "Train, measure and register one release."),
     "evaluate": ("pipelines.release.command", "evaluate", "Score a release beside its baselines."),
+    "backtest": ("pipelines.backtest.command", "backtest", "Measure models on events they have not seen."),
     "release": ("pipelines.release.command", "release", "Promote, roll back and look at releases."),
     "serve": ("pipelines.serve", "serve", "Start the serving process."),
     "doctor": ("pipelines.doctor", "doctor", "Check what this machine has and what is missing."),

@@ -17,7 +17,10 @@ from pipelines.evaluation.probabilities import OutcomeScores
 
 RELEASE_COLOUR = "#0f766e"
 CHAMPION_COLOUR = "#d97706"
-OTHER_COLOURS = ("#7c8fb0", "#b8a99a", "#9b8bb4", "#94a3b8", "#c9b458", "#c3cad5")
+OTHER_COLOURS = (
+    *("#7c8fb0", "#b8a99a", "#9b8bb4", "#94a3b8", "#c9b458", "#c3cad5"),
+    *("#8fae8b", "#c48b8b", "#5f7f8f", "#d0a97a", "#a7a08f", "#7f7a9c"),
+)
 INK, MUTED, RULE = "#1e293b", "#64748b", "#e2e8f0"
 
 _SLICES = {

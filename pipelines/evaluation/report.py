@@ -54,7 +54,7 @@ def write_report(
     content = report_content(evaluation, facts=facts, release=release, verdict=verdict)
     page = directory / "report.html"
     (directory / "report.json").write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", "utf-8")
-    page.write_text(_page(evaluation, content, title), "utf-8")
+    page.write_text(render_page(evaluation, content, title), "utf-8")
     return page
 
 
@@ -95,8 +95,8 @@ def report_content(
         "true_popularity_shares": evaluation.true_popularity_shares.tolist(),
         "gate": dict(verdict) if verdict is not None else None,
     }
-    plain: dict[str, Any] = _plain(content)
-    return plain
+    values: dict[str, Any] = plain(content)
+    return values
 
 
 def best_baseline(evaluation: Evaluation, release: str) -> str | None:
@@ -105,7 +105,8 @@ def best_baseline(evaluation: Evaluation, release: str) -> str | None:
     return max(others, key=others.__getitem__) if others else None
 
 
-def _page(evaluation: Evaluation, content: dict[str, Any], title: str) -> str:
+def render_page(evaluation: Evaluation, content: dict[str, Any], title: str) -> str:
+    """The page of a report's content, as one HTML text."""
     release, best = content["release"], content["best_baseline"]
     palette = plots.colours(list(evaluation.scores), release, CHAMPION)
     compared = [name for name in (release, CHAMPION, best) if name in evaluation.scores]
@@ -139,12 +140,12 @@ def _interval(found: Interval) -> dict[str, Any]:
     return {"mean": found.mean, "ci95": [found.low, found.high], "users": found.users}
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """The value with tuples as lists, keys as strings and figures that are not finite as None."""
     if isinstance(value, Mapping):
-        return {str(key): _plain(inner) for key, inner in value.items()}
+        return {str(key): plain(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(inner) for inner in value]
+        return [plain(inner) for inner in value]
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
     return value if isinstance(value, str | int | bool | None) else str(value)

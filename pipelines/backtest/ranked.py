@@ -1,0 +1,116 @@
+"""One backtest from its data set to its figures: cut, prepare, fit, list, measure."""
+
+import resource
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.backtest.config import BacktestConfig
+from pipelines.backtest.dataset import Dataset
+from pipelines.backtest.measuring import asked_requests, measure
+from pipelines.backtest.models import FittedModel, digest_baselines, fit_baselines, reasons_against
+from pipelines.backtest.prepared import Prepared
+from pipelines.backtest.probing import Probe, probe
+from pipelines.backtest.protocols import find_cut, prepare
+from pipelines.console import Console
+from pipelines.errors import BacktestError
+from pipelines.evaluation.evaluation import Evaluation
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """What came of a backtest that ranks items."""
+
+    model: str
+    """Name of the model that the backtest is about."""
+    evaluation: Evaluation
+    catalogue_size: int
+    """Items that were ranked."""
+    counts: Mapping[str, int]
+    """What was left out or is special, by name."""
+    chosen: Mapping[str, Mapping[str, Any]]
+    """Model → what was selected on validation."""
+    skipped: Mapping[str, str]
+    """Models that cannot be fitted on such data, and why."""
+    train_seconds: Mapping[str, float]
+    score_seconds: Mapping[str, float]
+
+
+def run_ranked(dataset: Dataset, config: BacktestConfig, console: Console) -> Ranked:
+    """Fit the models on what lies before the cutoff, and measure their lists on what came after.
+
+    Raises:
+        BacktestError: The data set does not fit the protocol, or the model cannot be fitted on it.
+    """
+    with console.step(f"cut {dataset.name}, {config.protocol}"):
+        prepared = prepare(dataset, find_cut(dataset, config), config)
+    skipped = reasons_against(prepared.trial, config.models)
+    model = config.models[0]
+    if model in skipped:
+        raise BacktestError(
+            f"{dataset.name}: expected a model that can be fitted on this data, received {model}: "
+            f"{skipped[model]}; name another one first"
+        )
+    asked = asked_requests(prepared)
+    k = max(config.ks)
+    lists: dict[str, NDArray[np.int32]] = {}
+    chosen, train_seconds, score_seconds = {}, {}, {}
+    with console.step(f"fit {', '.join(name for name in config.models if name not in skipped)}"):
+        fitted = _fitted(prepared, config)
+    while fitted:
+        name = next(iter(fitted))
+        # Each model is let go of once it has answered: together they would fill the memory.
+        this = fitted.pop(name)
+        with console.step(f"{name}: {len(asked):,} lists of {prepared.trial.catalogue.num_rows:,} items"):
+            started = time.perf_counter()
+            lists[name] = this.lists(k, asked)
+            score_seconds[name] = time.perf_counter() - started
+        chosen[name], train_seconds[name] = this.chosen, this.seconds
+        del this
+    with console.step("measure"):
+        evaluation = measure(prepared, lists, config.ks, config.seed)
+    return Ranked(
+        model=model,
+        evaluation=evaluation,
+        catalogue_size=prepared.trial.catalogue.num_rows,
+        counts={"events_passed_over": dataset.passed_over, **prepared.counts},
+        chosen=chosen,
+        skipped=skipped,
+        train_seconds=train_seconds,
+        score_seconds=score_seconds,
+    )
+
+
+def probe_leaks(dataset: Dataset, config: BacktestConfig, console: Console) -> Probe:
+    """Change all that lies after the cutoff in every way, and name what notices.
+
+    Models are fitted with their default settings, so that no clock decides anything.
+    """
+
+    def answer(prepared: Prepared) -> Mapping[str, Any]:
+        names = [name for name in config.models if name not in reasons_against(prepared.trial, [name])]
+        return digest_baselines(prepared.trial, prepared.test, names, max(config.ks))
+
+    with console.step("probe for leaks"):
+        return probe(
+            dataset,
+            find_cut(dataset, config),
+            lambda data, cut: prepare(data, cut, config),
+            answer,
+            config.seed,
+        )
+
+
+def peak_mb() -> float:
+    """The most memory that this process has held so far, in MB (10^6 bytes)."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+def _fitted(prepared: Prepared, config: BacktestConfig) -> dict[str, FittedModel]:
+    return fit_baselines(prepared.trial, prepared.test, config.models, 60 * config.budget_minutes)

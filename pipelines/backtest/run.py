@@ -1,0 +1,76 @@
+"""A backtest from a folder to its document, its page and its run."""
+
+from pathlib import Path
+from typing import Any
+
+from pipelines.backtest.config import BacktestConfig
+from pipelines.backtest.dataset import read_dataset
+from pipelines.backtest.document import describe_ranked
+from pipelines.backtest.probing import Probe
+from pipelines.backtest.ranked import probe_leaks, run_ranked
+from pipelines.backtest.reporting import page_of, track, write_page
+from pipelines.console import Console
+from pipelines.errors import BacktestError, WrongUsageError
+from pipelines.settings import load_settings
+from pipelines.training.baselines import MODELS
+
+
+def default_models(protocol: str) -> tuple[str, ...]:
+    """The models of a backtest that names none: sequence rules, and the rest of the field beside them."""
+    del protocol
+    return ("sequence_rules", *(name for name in MODELS if name != "sequence_rules"))
+
+
+def run_backtest(
+    folder: Path,
+    config: BacktestConfig,
+    *,
+    console: Console,
+    report: Path | None = None,
+    probing: bool = False,
+) -> dict[str, Any]:
+    """The document of one backtest; leaves its page, and its run where a tracking server is set.
+
+    Args:
+        folder: Holds the files of the data set.
+        config: What is asked for.
+        console: Shows the progress.
+        report: Where the page goes; `backtests/<folder>-<protocol>.html` below the home folder, if left out.
+        probing: Whether to look for leaks, too.
+
+    Raises:
+        WrongUsageError: A model's name is unknown.
+        BacktestError: The data set is not what it should be, or a leak was found.
+    """
+    if unknown := [name for name in config.models if name not in MODELS]:
+        raise WrongUsageError(
+            f"expected models out of {', '.join(MODELS)}, received {', '.join(unknown)}; see --model"
+        )
+    settings = load_settings()
+    with console.step(f"read {folder}"):
+        dataset = read_dataset(folder, with_test=config.protocol == "explicit")
+    ranked = run_ranked(dataset, config, console)
+    document = describe_ranked(dataset, config, ranked)
+    if probing:
+        found = probe_leaks(dataset, config, console)
+        refuse_leaks(found)
+        document["leak_probe"] = {"compared": found.compared, "leaks": []}
+    page = page_of(ranked, document)
+    path = report or settings.home / "backtests" / f"{dataset.name}-{config.protocol}.html"
+    write_page(page, path)
+    return {**document, "report": str(path), "run_id": track(settings, config, document, page)}
+
+
+def refuse_leaks(found: Probe) -> None:
+    """Raise `BacktestError` where the prober found something, naming it."""
+    if found.leaks:
+        named = ", ".join(f"{leak.where} ({leak.perturbation})" for leak in found.leaks)
+        raise BacktestError(
+            f"expected that nothing before the cutoff changes with what lies after it, received changes in "
+            f"{named}; make each from what was known at the cutoff"
+        )
+    if found.unrepeatable:
+        raise BacktestError(
+            f"expected the same bits from the same data, received others in {', '.join(found.unrepeatable)}; "
+            "leaks cannot be told there until its seeds are fixed"
+        )
