@@ -6,6 +6,7 @@ import pyarrow as pa
 from pipelines.training.baselines.known import Known
 from pipelines.training.histories import Histories
 from pipelines.training.shop import Interactions
+from pipelines.training.trial import LabelledStage, Trial, Wanted
 
 DAY = 86_400
 ONE_TYPE = np.array([0.0, 1.0])
@@ -66,3 +67,18 @@ def asking(*items: list[int], users: list[int] | None = None, at_day: int = 1_00
 def own(events: Interactions, *users: int) -> Histories:
     """All events of these users."""
     return Histories.of(events, np.array(users, np.int64), np.full(len(users), FAR))
+
+
+def leave_one_out(
+    events: Interactions, n_items: int, *, repeats: bool = False, items: pa.Table | None = None
+) -> Trial:
+    """A trial whose validation asks every user of two events or more for the last one."""
+    n_users = int(events.users.max()) + 1
+    last = np.append(events.users[1:] != events.users[:-1], True)
+    last &= np.bincount(events.users)[events.users] > 1
+    learning = events.rows(~last)
+    users = events.users[last].astype(np.int64)
+    wanted = Wanted(np.arange(len(users) + 1), events.items[last])
+    validation = LabelledStage(learning, Histories.of(learning, users, np.full(len(users), FAR)), wanted)
+    shelf = catalogue(n_items) if items is None else items
+    return Trial(shelf, n_users, ("purchase",), ("purchase",), learning, (), validation, repeats, seed=0)
