@@ -188,9 +188,10 @@ def _metrics(settings: Settings, store: FeatureStore) -> str:
 
 
 async def _by_feast(_: Request, error: Exception) -> JSONResponse:
-    """Feast's own answer to its own errors: its clients read it."""
+    """Feast's own answer to its own errors, which its clients read; they are never the server's fault."""
     known = error if isinstance(error, FeastError) else FeastError()
-    return JSONResponse(known.to_error_detail(), known.http_status_code())
+    status = known.http_status_code()
+    return JSONResponse(known.to_error_detail(), 422 if status == 500 else status)
 
 
 async def _unreadable(_: Request, error: Exception) -> JSONResponse:
