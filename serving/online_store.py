@@ -123,7 +123,7 @@ class SqliteRowOnlineStore(OnlineStore):
             self._met_expired = False
             response = super().get_online_features(config, *arguments, **named)
             if self._met_expired:
-                _say_what_expired(response)
+                say_what_expired(response)
         return response
 
     def online_write_batch(
@@ -228,7 +228,7 @@ def _proto(make: Callable[[Any], Value] | None, value: Any) -> Value:
     return make(value)
 
 
-def _say_what_expired(response: OnlineResponse) -> None:
+def say_what_expired(response: OnlineResponse) -> None:
     """A null with an instant has expired; Feast would say that it was not found."""
     for result in response.proto.results:
         for place, stamp in enumerate(result.event_timestamps):
