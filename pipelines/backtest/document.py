@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.backtest.config import BacktestConfig
@@ -23,7 +24,7 @@ def describe_ranked(dataset: Dataset, config: BacktestConfig, ranked: Ranked) ->
     others = [name for name in evaluation.scores if name != model]
     values: dict[str, Any] = plain(
         {
-            **describe_dataset(dataset, config, ranked.catalogue_size),
+            **describe_dataset(dataset, config),
             "ks": config.ks,
             "keep_seen": config.repeats,
             "fit": config.fit,
@@ -56,14 +57,17 @@ def describe_ranked(dataset: Dataset, config: BacktestConfig, ranked: Ranked) ->
     return values
 
 
-def describe_dataset(dataset: Dataset, config: BacktestConfig, n_items: int) -> dict[str, Any]:
+def describe_dataset(dataset: Dataset, config: BacktestConfig) -> dict[str, Any]:
     """What was backtested, as it stands at the head of every document."""
+    met = dataset.events["item_id"].combine_chunks()
+    if dataset.items is not None:
+        met = pa.concat_arrays([met, dataset.items["item_id"].combine_chunks()])
     return {
         "ok": True,
         "folder": dataset.name,
         "dataset": {
             "users": pc.count_distinct(dataset.events["user_id"]).as_py(),
-            "items": n_items,
+            "items": pc.count_distinct(met).as_py(),
             "events": dataset.events.num_rows,
         },
         "protocol": config.protocol,

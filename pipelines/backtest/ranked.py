@@ -29,8 +29,6 @@ class Ranked:
     model: str
     """Name of the model that the backtest is about."""
     evaluation: Evaluation
-    catalogue_size: int
-    """Items that were ranked."""
     counts: Mapping[str, int]
     """What was left out or is special, by name."""
     chosen: Mapping[str, Mapping[str, Any]]
@@ -77,7 +75,6 @@ def run_ranked(dataset: Dataset, config: BacktestConfig, console: Console) -> Ra
     return Ranked(
         model=model,
         evaluation=evaluation,
-        catalogue_size=prepared.trial.catalogue.num_rows,
         counts={"events_passed_over": dataset.passed_over, **prepared.counts},
         chosen=chosen,
         skipped=skipped,

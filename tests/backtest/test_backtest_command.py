@@ -42,6 +42,8 @@ def test_the_last_line_of_stdout_is_the_document(folder, tmp_path, protocol, cap
     document = json.loads(captured.out.splitlines()[-1])
     assert set(document["dataset"]) == {"users", "items", "events"}
     assert document["dataset"]["users"] == 60
+    # 45 of the items are described, and the other five of the fifty are met in events.
+    assert document["dataset"]["items"] == 50
     assert document["protocol"] == protocol
     assert document["seed"] == 0
     assert set(document["baselines"]) == {"popularity"}
