@@ -15,7 +15,7 @@ COMPILE := $(BIN)/python -m uv pip compile --quiet --universal --generate-hashes
 CODE := dags feature_repo infra pipelines serving tests
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format lock clean
+.PHONY: help install demo features test check format lock clean
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -24,6 +24,9 @@ install: $(INSTALLED) ## Create .venv and install the hash-pinned lock (the othe
 
 demo: $(INSTALLED) ## Run the whole loop on real shop data and keep it running; ARGS=--exit stops it at the end
 	@$(BIN)/aisle demo $(ARGS)
+
+features: $(INSTALLED) ## Serve features to other teams on 127.0.0.1:6566; how to ask: docs/features.md
+	@$(BIN)/aisle features serve $(ARGS)
 
 test: $(INSTALLED) ## Run the whole test suite; ARGS goes to pytest
 	@$(BIN)/python -m pytest $(ARGS)
