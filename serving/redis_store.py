@@ -1,9 +1,9 @@
 """Feast's online store in Redis, held to times to live: what serving, SDK, feature server and CLI read.
 
-Feast's own store keeps one hash for each entity, with the values of all its views. It serves what has outlived
-its time to live, takes an entity that is not there for one of nulls from 1970, reads the views of one request
-one after the other, and leaves a corrected value out whose instant has not changed. Here what has expired is
-null with its age, who is not there is not found, and all views of one request are read in one transaction.
+Feast's own store keeps one hash for each entity, with the values of all its views. It serves what has
+outlived its time to live, takes an entity that is not there for one of nulls from 1970, reads the views of
+one request one after the other, and leaves a corrected value out whose instant has not changed. Here what
+has expired is null with its age, who is not there is not found, and a request is one transaction.
 Named by class path in `feature_store.redis.yaml`.
 """
 
@@ -32,7 +32,7 @@ class RedisRowOnlineStoreConfig(RedisOnlineStoreConfig):
     """Class path of the store."""
 
     skip_dedup: bool = True
-    """Whether a value is written whose instant is not newer: a corrected one has the instant of the wrong one."""
+    """Whether values are written that are not newer: a corrected one has the instant of the wrong one."""
 
 
 class RedisRowOnlineStore(RedisOnlineStore):
@@ -88,15 +88,15 @@ class RedisRowOnlineStore(RedisOnlineStore):
         )
         return asked
 
-    def _read_hash_fields(self, config: RepoConfig, commands: Any) -> list[list[bytes | None]]:
+    def _read_hash_fields(self, config: RepoConfig, commands: Any) -> list[list[Any]]:
         with self._get_client(config.online_store).pipeline(transaction=True) as pipe:
             for key, fields in commands:
                 pipe.hmget(key, fields)
-            found: list[list[bytes | None]] = pipe.execute()
+            found: list[list[Any]] = pipe.execute()
         return found
 
     def _get_features_for_entity(
-        self, values: Sequence[bytes | None], feature_view: str, requested_features: list[str]
+        self, values: Sequence[Any], feature_view: str, requested_features: list[str]
     ) -> Row:
         found = dict(zip(requested_features, values, strict=True))
         stamp = found.pop(f"_ts:{feature_view}")

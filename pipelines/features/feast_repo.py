@@ -1,22 +1,28 @@
 """Feast on the settings of this home: its environment, its store, its registry."""
 
 import contextlib
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from string import Template
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import yaml
 from feast import FeatureStore, RepoConfig
 from feast.feature_view import DUMMY_ENTITY_NAME
 from feast.repo_operations import extract_objects_for_apply_delete
 from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from pipelines.errors import FeatureError
 from pipelines.features.declared import declarations
 from pipelines.features.one_writer import one_writer
 from pipelines.settings import Settings
+
+REDIS_PATIENCE = ("socket_connect_timeout=5", "socket_timeout=30")
+"""Seconds after which a Redis that does not answer counts as gone."""
 
 
 def feast_environment(settings: Settings) -> dict[str, str]:
@@ -26,6 +32,7 @@ def feast_environment(settings: Settings) -> dict[str, str]:
     environment = {
         "AISLE_HOME": str(settings.home.resolve()),
         "AISLE_LAKE_URI": lake if "://" in lake else str(Path(lake).resolve()),
+        **_registry(settings),
     }
     if settings.redis_url is not None:
         environment["AISLE_REDIS_CONNECTION"] = _redis_connection(settings.redis_url)
@@ -44,13 +51,27 @@ def open_store(settings: Settings) -> FeatureStore:
     path = Path(environment["FEAST_FS_YAML_FILE_PATH"])
     try:
         content = yaml.safe_load(Template(path.read_text("utf-8")).substitute(environment))
+        if environment["AISLE_REGISTRY_TYPE"] == "sql":  # or each store that is opened keeps connections
+            content["registry"]["sqlalchemy_config_kwargs"] = {"poolclass": NullPool}
         config = RepoConfig(**content)
     except (OSError, KeyError, TypeError, ValidationError, yaml.YAMLError) as error:
         raise FeatureError(
             f"expected Feast's configuration in {path}, received: {error}. Check AISLE_FEATURE_REPO."
         ) from error
     config.repo_path = path.parent
-    return FeatureStore(config=config)
+    store = FeatureStore(config=config)
+    try:
+        _ = store.registry  # opened when it is first asked for
+    except SQLAlchemyError as error:
+        raise FeatureError(
+            f"expected a PostgreSQL database as registry, received: {error}. Check AISLE_FEAST_REGISTRY_URI"
+        ) from error
+    return store
+
+
+def has_registry(settings: Settings) -> bool:
+    """Whether anything may have been applied; a registry in a database counts as there."""
+    return settings.feast_registry_uri is not None or (settings.home / "feast" / "registry.db").is_file()
 
 
 def apply(settings: Settings) -> dict[str, int]:
@@ -71,14 +92,32 @@ def feast_talks_to_people() -> Iterator[None]:
         yield
 
 
+def _registry(settings: Settings) -> dict[str, str]:
+    """Where Feast keeps what was applied: a file of this home, or a database that several may write to."""
+    if settings.feast_registry_uri is None:
+        path = settings.home.resolve() / "feast" / "registry.db"
+        return {"AISLE_REGISTRY_TYPE": "file", "AISLE_REGISTRY": str(path)}
+    uri = settings.feast_registry_uri.get_secret_value()
+    for scheme in ("postgresql://", "postgres://"):  # SQLAlchemy would take another driver for these
+        if uri.startswith(scheme):
+            uri = f"postgresql+psycopg://{uri.removeprefix(scheme)}"
+    return {"AISLE_REGISTRY_TYPE": "sql", "AISLE_REGISTRY": uri}
+
+
 def _redis_connection(url: str) -> str:
     """Feast's form of a Redis address: `host:port,db=…,password=…`."""
     parts = urlsplit(url)
+    if parts.scheme not in ("redis", "rediss") or not parts.hostname:
+        raise FeatureError(
+            "expected AISLE_REDIS_URL such as redis://127.0.0.1:6379/0, received scheme "
+            f"{parts.scheme!r} and host {parts.hostname!r}"
+        )
     options = [f"{parts.hostname}:{parts.port or 6379}", f"db={parts.path.strip('/') or 0}"]
-    if parts.username:
-        options.append(f"username={parts.username}")
-    if parts.password:
-        options.append(f"password={parts.password}")
+    for name, value in (("username", parts.username), ("password", parts.password)):
+        if value:
+            if "," in unquote(value):
+                raise FeatureError(f"expected a Redis {name} without comma, which Feast could not read")
+            options.append(f"{name}={json.dumps(unquote(value))}")  # Feast would take 1234 for a number
     if parts.scheme == "rediss":
         options.append("ssl=true")
-    return ",".join(options)
+    return ",".join([*options, *REDIS_PATIENCE])

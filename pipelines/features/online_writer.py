@@ -25,6 +25,10 @@ ENTITIES_AT_ONCE = 20_000
 """Entities whose values are held in memory as Python objects at a time."""
 
 
+REDIS_STORE = "serving.redis_store.RedisRowOnlineStore"
+"""Class path of the online store in Redis."""
+
+
 class WriteView(Protocol):
     """Writes the rows of one view."""
 
@@ -42,8 +46,14 @@ class WriteView(Protocol):
 def one_generation(store: FeatureStore) -> Iterator[WriteView]:
     """Write several views that are seen together: all of them when the block ends, or none if it breaks off.
 
-    Stores other than SQLite show each view as soon as it is written.
+    Redis shows each entity with all its views when it is written; other stores of Feast's each view.
     """
+    if store.config.online_store.type == REDIS_STORE:
+        from pipelines.features.redis_writer import redis_generation
+
+        with redis_generation(store) as write:
+            yield write
+        return
     if not isinstance(store.config.online_store, SqliteRowOnlineStoreConfig):
         yield _by_feast(store)
         return
