@@ -23,6 +23,7 @@ VERBS = {
     "train": ("pipelines.release.train_command", "train", "Train, measure and register one release."),
     "evaluate": ("pipelines.release.command", "evaluate", "Score a release beside its baselines."),
     "backtest": ("pipelines.backtest.command", "backtest", "Measure models on events they have not seen."),
+    "tune": ("pipelines.backtest.tune_command", "tune", "Search settings of models, never on the test."),
     "release": ("pipelines.release.command", "release", "Promote, roll back and look at releases."),
     "serve": ("pipelines.serve", "serve", "Start the serving process."),
     "doctor": ("pipelines.doctor", "doctor", "Check what this machine has and what is missing."),
