@@ -31,11 +31,12 @@ features: $(INSTALLED) ## Serve features to other teams on 127.0.0.1:6566; how t
 test: $(INSTALLED) ## Run the whole test suite; ARGS goes to pytest
 	@$(BIN)/python -m pytest $(ARGS)
 
-check: $(INSTALLED) ## Format, lint, types and import rules; changes nothing
+check: $(INSTALLED) ## Format, lint, types, import rules, and releases that break; changes nothing
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/aisle features plan --check
 
 format: $(INSTALLED) ## Format the code and correct what the linter can
 	$(BIN)/ruff format $(CODE)

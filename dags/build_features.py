@@ -42,7 +42,7 @@ def build_features() -> None:
 
     @task(outlets=[FEATURES])
     def declare(built, outlet_events):
-        from pipelines.features.steps import declare
+        from pipelines.declaring.steps import declare
 
         outlet_events[FEATURES].extra = {"as_of": built["as_of"], "versions": built["versions"]}
         return declare()

@@ -1,7 +1,7 @@
 """How the online store keeps an entity in SQLite: one row, a column for each feature.
 
-Numbers and texts are SQLite's own, so that any tool can read them. Everything else (lists), and the two
-numbers that SQLite does not keep (NaN, which it takes for null, and -0.0), are Feast's encoded values.
+Numbers and texts are SQLite's own, so that any tool can read them. Everything else (lists), and -0.0, which
+SQLite would turn into 0.0, are Feast's encoded values. NaN is null, as Feast has it.
 """
 
 import math
@@ -82,6 +82,6 @@ def stored_value(value: Value) -> Any:
     if kind not in NATIVE:
         return value.SerializeToString()
     content = getattr(value, kind)
-    if kind == "double_val" and (math.isnan(content) or (content == 0 and math.copysign(1, content) < 0)):
+    if kind == "double_val" and content == 0 and math.copysign(1, content) < 0:
         return value.SerializeToString()
     return int(content) if kind == "bool_val" else content

@@ -1,4 +1,4 @@
-"""`aisle features …`: build, apply, materialize and look up features."""
+"""`aisle features …`: build, materialize, look up and verify features."""
 
 import contextlib
 from datetime import UTC, datetime
@@ -59,17 +59,6 @@ def build(as_of: datetime | None, span_days: int | None, as_json: bool) -> None:
 
 
 @features.command()
-@as_json
-def apply(as_json: bool) -> None:
-    """Bring Feast's registry to what `feature_repo` declares."""
-    from pipelines.features import feast_repo
-
-    with Console(quiet=as_json).step("Apply the feature repository"):
-        result = feast_repo.apply(load_settings())
-    finish(result, as_json=as_json)
-
-
-@features.command()
 @click.option("--start", type=Instant(), help="Start of the window; by default the beginning of time.")
 @click.option("--end", type=Instant(), help="End of the window; by default the instant of the last build.")
 @as_json
@@ -105,6 +94,36 @@ def get(user_id: str | None, item_id: str | None, as_json: bool) -> None:
         for name, value in features.items()
     }
     finish(found["entity"] | {"found": found["found"]} | values, as_json=False)
+
+
+@features.command()
+@click.option(
+    "--sample", type=click.IntRange(min=1), default=1000, show_default=True, help="Users and items, each."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Which of them are drawn.")
+@as_json
+def verify(sample: int, seed: int, as_json: bool) -> int:
+    """Compute served vectors anew from the events, and compare bit for bit; exit code 1 where they differ."""
+    from pipelines.features import verifying
+
+    console = Console(quiet=as_json)
+    with console.step("Verify what is served"):
+        report = verifying.verify(load_settings(), sample, seed)
+    told = {"ok": report.differences == 0, **report.model_dump(mode="json")}
+    if as_json:
+        finish(told, as_json=True)
+        return 0 if told["ok"] else 1
+    columns = ("view", "feature", "entity", "served", "history", "cause")
+    if report.examples:
+        console.table(
+            columns,
+            [[getattr(one, name) for name in columns] for one in report.examples],
+            title="Differences",
+        )
+    for one in report.advice:
+        console.info(one)
+    finish({name: value for name, value in told.items() if name not in ("examples", "advice")}, as_json=False)
+    return 0 if told["ok"] else 1
 
 
 @features.command()

@@ -2,9 +2,11 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from feast import FeatureService
 from feast.errors import FeastObjectNotFoundException
 
@@ -19,7 +21,12 @@ TIMESTAMP = "event_timestamp"
 
 
 def historical(
-    settings: Settings, entity_frame: pd.DataFrame, service: str, without: Collection[str] = ()
+    settings: Settings,
+    entity_frame: pd.DataFrame,
+    service: str,
+    without: Collection[str] = (),
+    *,
+    with_ages: bool = False,
 ) -> pa.Table:
     """Return the features of a service as known at the instant of each row: rows out = rows in, in order.
 
@@ -28,9 +35,12 @@ def historical(
         entity_frame: The service's keys (`user_id`, `item_id`) and `event_timestamp`; other columns are kept.
         service: Name of a feature service, such as `retrieval_v1`.
         without: Names of the service's feature views to leave out, such as a wide one that is not needed.
+        with_ages: Add how old the values of each view were.
 
     Returns:
-        The columns of the frame, then the features by their bare names.
+        The columns of the frame, then the features by their bare names, then `<view>__age_s` where wanted:
+        seconds, null where nothing was known. Values that have outlived their time to live are null; their
+        age is there.
 
     Raises:
         FeatureError: The service is unknown, a column is missing, or an instant lies before those for which
@@ -56,7 +66,15 @@ def historical(
     if without:
         views = [view for view in wanted.feature_view_projections if view.name not in without]
         features = [f"{view.name}:{one.name}" for view in views for one in view.features]
-    answer = store.get_historical_features(entity_df=entity_frame, features=features).to_arrow()
+    job: Any = store.get_historical_features(entity_df=entity_frame, features=features)
+    answer: pa.Table = job.to_arrow()
     if answer.num_rows != len(entity_frame):
         raise FeatureError(f"expected {len(entity_frame)} rows of {service}, received {answer.num_rows}")
+    return _with_ages(answer, job.known_at()) if with_ages else answer
+
+
+def _with_ages(answer: pa.Table, known_at: pa.Table) -> pa.Table:
+    for name in known_at.column_names:
+        age = pc.subtract(answer[TIMESTAMP].cast(pa.int64()), known_at[name].cast(pa.int64()))
+        answer = answer.append_column(f"{name.removesuffix('__known_at')}__age_s", pc.divide(age, 1_000_000))
     return answer

@@ -1,6 +1,6 @@
 """Looking up what the online store serves."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from feast.errors import FeastObjectNotFoundException
@@ -18,7 +18,8 @@ def get_online(
     """Return what the online store serves for one user or one item.
 
     Returns:
-        `entity` (the key), `found`, `features` (by view and name) and `known_at` (by view; None: no row).
+        `entity` (the key), `found`, `features` (by view and name), `known_at` and `age_s` (by view; None: no
+        row) and `expired`: the views whose values have outlived their time to live, and so are null.
     """
     if (user_id is None) == (item_id is None):
         raise FeatureError("expected a user or an item, received both or neither")
@@ -35,19 +36,28 @@ def get_online(
         raise FeatureError(f"{error}: run `aisle features apply` and `aisle features materialize`") from error
     values = {name: one[0] for name, one in response.to_dict().items()}
     results = dict(zip(response.proto.metadata.feature_names.val, response.proto.results, strict=True))
-    known_at = {view.name: _known_at(results[f"{view.name}__{view.features[0].name}"]) for view in views}
+    firsts = {view.name: results[f"{view.name}__{view.features[0].name}"] for view in views}
+    instants = {name: _known_at(result) for name, result in firsts.items()}
+    now = datetime.now(UTC)
     return {
         "entity": key,
-        "found": any(at is not None for at in known_at.values()),
+        "found": any(at is not None for at in instants.values()),
         "features": {
             view.name: {one.name: values[f"{view.name}__{one.name}"] for one in view.features}
             for view in views
         },
-        "known_at": known_at,
+        "known_at": {name: None if at is None else at.isoformat() for name, at in instants.items()},
+        "age_s": {
+            name: None if at is None else int((now - at).total_seconds()) for name, at in instants.items()
+        },
+        "expired": [
+            name for name, result in firsts.items() if result.statuses[0] == FieldStatus.OUTSIDE_MAX_AGE
+        ],
     }
 
 
-def _known_at(result: Any) -> str | None:
-    if result.statuses[0] != FieldStatus.PRESENT:
+def _known_at(result: Any) -> datetime | None:
+    stamp = result.event_timestamps[0]
+    if result.statuses[0] not in (FieldStatus.PRESENT, FieldStatus.OUTSIDE_MAX_AGE):
         return None
-    return datetime.fromtimestamp(result.event_timestamps[0].seconds, UTC).isoformat()
+    return datetime.fromtimestamp(stamp.seconds, UTC) + timedelta(microseconds=stamp.nanos // 1000)

@@ -7,31 +7,30 @@ when a query runs: a process that only reads the online store needs neither.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from feast.data_source import DataSource
-from feast.errors import SavedDatasetLocationAlreadyExists
 from feast.feature_view import FeatureView
-from feast.infra.offline_stores.file_source import SavedDatasetFileStorage
-from feast.infra.offline_stores.offline_store import OfflineStore, RetrievalJob, RetrievalMetadata
+from feast.infra.offline_stores.offline_store import OfflineStore, RetrievalMetadata
 from feast.infra.offline_stores.offline_utils import infer_event_timestamp_from_entity_df
 from feast.infra.registry.base_registry import BaseRegistry
 from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.repo_config import FeastConfigBaseModel, RepoConfig
-from feast.saved_dataset import SavedDatasetStorage
 
 from pipelines.errors import FeatureError
 from pipelines.features.asof import AT, ROW, JoinedView, asof_join, newest_rows, quoted
 from pipelines.features.entity_rows import entity_rows
+from pipelines.features.retrieval_job import AsofRetrievalJob
 
 if TYPE_CHECKING:
     import duckdb
+
+    from pipelines.features.scans import Scan
 
 
 class AsofOfflineStoreConfig(FeastConfigBaseModel):
@@ -44,65 +43,6 @@ class AsofOfflineStoreConfig(FeastConfigBaseModel):
 
     lake_root: str
     """Root of the lake whose tables the sources name; a path or an `s3://` address."""
-
-
-class AsofRetrievalJob(RetrievalJob):
-    """A query that runs when its answer is asked for."""
-
-    def __init__(
-        self,
-        run: Callable[[], pa.Table],
-        sql: str,
-        *,
-        full_feature_names: bool = False,
-        on_demand_feature_views: list[OnDemandFeatureView] | None = None,
-        metadata: RetrievalMetadata | None = None,
-    ) -> None:
-        self._run = run
-        self._sql = sql
-        self._full_feature_names = full_feature_names
-        self._on_demand_feature_views = on_demand_feature_views or []
-        self._metadata = metadata
-
-    @property
-    def full_feature_names(self) -> bool:
-        """Whether features are named `<view>__<feature>`."""
-        return self._full_feature_names
-
-    @property
-    def on_demand_feature_views(self) -> list[OnDemandFeatureView]:
-        """Views that Feast computes from the answer."""
-        return self._on_demand_feature_views
-
-    @property
-    def metadata(self) -> RetrievalMetadata | None:
-        """What was asked for."""
-        return self._metadata
-
-    def to_sql(self) -> str:
-        """The query, for people; `entities` stands for the entity rows."""
-        return self._sql
-
-    def _to_arrow_internal(self, timeout: int | None = None) -> pa.Table:
-        return self._run()
-
-    def _to_df_internal(self, timeout: int | None = None) -> pd.DataFrame:
-        frame: pd.DataFrame = self._run().to_pandas()
-        return frame
-
-    def persist(
-        self, storage: SavedDatasetStorage, allow_overwrite: bool = False, timeout: int | None = None
-    ) -> None:
-        """Write the answer to one Parquet file."""
-        if not isinstance(storage, SavedDatasetFileStorage):
-            raise FeatureError(
-                f"expected a SavedDatasetFileStorage, received {type(storage).__name__}: save to a file"
-            )
-        path = Path(storage.file_options.uri)
-        if path.exists() and not allow_overwrite:
-            raise SavedDatasetLocationAlreadyExists(location=str(path))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(self.to_arrow(), path)
 
 
 class AsofOfflineStore(OfflineStore):
@@ -133,26 +73,30 @@ class AsofOfflineStore(OfflineStore):
         frame = entity_df
         timestamp = infer_event_timestamp_from_entity_df(dict(frame.dtypes))
         versions = _built_versions(config)
-        views = [_joined(config, view, feature_refs, full_feature_names, versions) for view in feature_views]
+        scans = [_scan(config, view.batch_source, versions) for view in feature_views]
+        datasets = {name: data for scan in scans for name, data in scan.datasets.items()}
+        views = [
+            _joined(scan, view, feature_refs, full_feature_names)
+            for scan, view in zip(scans, feature_views, strict=True)
+        ]
         queries = [asof_join(view, created_before=filter_by_created_timestamp) for view in views]
         entities = entity_rows(frame, timestamp, [key for view in views for key, _ in view.keys])
 
-        def run() -> pa.Table:
-            answer = entities.shown
-            with _connection() as connection:
-                connection.register("entities_given", entities.joined)
-                for view, query in zip(views, queries, strict=True):
-                    connection.execute(_typed_entities(connection, view))
-                    found = connection.sql(f"{query} ORDER BY {ROW}").to_arrow_table()
-                    if found.num_rows != len(frame):
-                        raise FeatureError(f"{len(frame)} entity rows in, {found.num_rows} out: report this")
-                    for name in found.column_names[1:]:
-                        answer = answer.append_column(name, found[name])
-            return answer
+        known = [
+            replace(
+                joined, features=((joined.known_at, f"{view.projection.name_to_use()}__known_at"),), ttl=None
+            )
+            for joined, view in zip(views, feature_views, strict=True)
+        ]
+        known_queries = [asof_join(view, created_before=filter_by_created_timestamp) for view in known]
+
+        def known_at() -> pa.Table:
+            return _join(entities.joined, entities.joined.select([]), known, known_queries, datasets)
 
         return AsofRetrievalJob(
-            run,
+            lambda: _join(entities.joined, entities.shown, views, queries, datasets),
             ";\n".join(queries),
+            known_at,
             full_feature_names=full_feature_names,
             on_demand_feature_views=OnDemandFeatureView.get_requested_odfvs(feature_refs, project, registry),
             metadata=RetrievalMetadata(
@@ -176,15 +120,16 @@ class AsofOfflineStore(OfflineStore):
     ) -> AsofRetrievalJob:
         """Return the newest row of every key in a window, both ends included."""
         stamps = [name for name in (timestamp_field, created_timestamp_column) if name]
+        scan = _scan(config, data_source, _built_versions(config))
         query = newest_rows(
-            _scan(config, data_source, _built_versions(config)),
+            scan.sql,
             join_key_columns,
             [*join_key_columns, *feature_name_columns, *stamps],
             timestamp_field,
             created_timestamp_column or None,
             _window(timestamp_field, start_date, end_date, join_key_columns),
         )
-        return AsofRetrievalJob(lambda: _answer(query), query)
+        return AsofRetrievalJob(lambda: _answer(query, scan.datasets), query)
 
     @staticmethod
     def pull_all_from_table_or_query(
@@ -200,48 +145,60 @@ class AsofOfflineStore(OfflineStore):
         """Return all rows in a window, both ends included."""
         stamps = [name for name in (timestamp_field, created_timestamp_column) if name]
         columns = ", ".join(map(quoted, [*join_key_columns, *feature_name_columns, *stamps]))
-        query = (
-            f"SELECT {columns} FROM {_scan(config, data_source, _built_versions(config))} "
-            f"WHERE {_window(timestamp_field, start_date, end_date)}"
-        )
-        return AsofRetrievalJob(lambda: _answer(query), query)
+        scan = _scan(config, data_source, _built_versions(config))
+        query = f"SELECT {columns} FROM {scan.sql} WHERE {_window(timestamp_field, start_date, end_date)}"
+        return AsofRetrievalJob(lambda: _answer(query, scan.datasets), query)
 
     def validate_data_source(self, config: RepoConfig, data_source: DataSource) -> None:
         """Check that the source names files that this store can read."""
         _scan(config, data_source, {})
 
 
-def _connection() -> duckdb.DuckDBPyConnection:
+def _connection(datasets: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:
     import duckdb
 
     connection = duckdb.connect()
     connection.execute("SET TimeZone = 'UTC'")
     connection.execute("SET preserve_insertion_order = false")
+    for name, dataset in datasets.items():
+        connection.register(name, dataset)
     return connection
 
 
-def _answer(query: str) -> pa.Table:
-    with _connection() as connection:
+def _join(
+    entities: pa.Table,
+    answer: pa.Table,
+    views: Sequence[JoinedView],
+    queries: Sequence[str],
+    datasets: Mapping[str, Any],
+) -> pa.Table:
+    """Add what each view knew of the entity rows to the answer, row by row."""
+    with _connection(datasets) as connection:
+        connection.register("entities_given", entities)
+        for view, query in zip(views, queries, strict=True):
+            connection.execute(_typed_entities(connection, view))
+            found = connection.sql(f"{query} ORDER BY {ROW}").to_arrow_table()
+            if found.num_rows != entities.num_rows:
+                raise FeatureError(f"{entities.num_rows} entity rows in, {found.num_rows} out: report this")
+            for name in found.column_names[1:]:
+                answer = answer.append_column(name, found[name])
+    return answer
+
+
+def _answer(query: str, datasets: Mapping[str, Any]) -> pa.Table:
+    with _connection(datasets) as connection:
         return connection.sql(query).to_arrow_table()
 
 
-def _joined(
-    config: RepoConfig,
-    view: FeatureView,
-    feature_refs: list[str],
-    full_feature_names: bool,
-    versions: Mapping[str, int],
-) -> JoinedView:
-    source = view.batch_source
-    if source is None:
-        raise FeatureError(f"expected a batch source behind feature view {view.name}, received none")
+def _joined(scan: Scan, view: FeatureView, feature_refs: list[str], full_feature_names: bool) -> JoinedView:
+    source = scan.source
     in_source = {ours: theirs for theirs, ours in source.field_mapping.items()}
     name = view.projection.name_to_use()
     wanted = [one.split(":", 1)[1] for one in feature_refs if one.split(":", 1)[0] == name]
     prefix = f"{view.projection.name_alias or view.name}__" if full_feature_names else ""
     renamed = view.projection.join_key_map
     return JoinedView(
-        relation=_scan(config, source, versions),
+        relation=scan.sql,
         keys=tuple(
             (renamed.get(column.name, column.name), in_source.get(column.name, column.name))
             for column in view.entity_columns
@@ -260,7 +217,7 @@ def _built_versions(config: RepoConfig) -> Mapping[str, int]:
     return built_versions(config)
 
 
-def _scan(config: RepoConfig, source: DataSource, versions: Mapping[str, int]) -> str:
+def _scan(config: RepoConfig, source: DataSource | None, versions: Mapping[str, int]) -> Scan:
     from pipelines.features.scans import scan_of
 
     return scan_of(config, source, versions)

@@ -1,9 +1,11 @@
 """Sources of feature views as SQL that DuckDB scans: lake tables by their files, or Parquet."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import pyarrow as pa
+import pyarrow.dataset as pads
 from feast.data_format import DeltaFormat
 from feast.data_source import DataSource
 from feast.infra.offline_stores.file_source import FileSource
@@ -29,8 +31,22 @@ def built_versions(config: RepoConfig) -> Mapping[str, int]:
     return {f"features_{view}": version for view, version in versions.items()}
 
 
-def scan_of(config: RepoConfig, source: DataSource, versions: Mapping[str, int]) -> str:
-    """SQL that scans a source.
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A source as DuckDB reads it."""
+
+    source: FileSource
+    """Where the rows come from."""
+
+    sql: str
+    """What stands behind FROM."""
+
+    datasets: Mapping[str, pads.Dataset] = field(default_factory=dict)
+    """Names in it under which Arrow reads remote files: DuckDB would need an extension for them."""
+
+
+def scan_of(config: RepoConfig, source: DataSource | None, versions: Mapping[str, int]) -> Scan:
+    """How a source is scanned.
 
     Args:
         config: Feast's configuration; `offline_store.lake_root` is where lake tables are.
@@ -38,10 +54,10 @@ def scan_of(config: RepoConfig, source: DataSource, versions: Mapping[str, int])
         versions: Which version of a lake table to read; the newest where it is not named.
     """
     if not isinstance(source, FileSource):
-        raise FeatureError(f"expected a FileSource, received {type(source).__name__} for {source.name}")
+        raise FeatureError(f"expected a FileSource, received {type(source).__name__}: {source}")
     if not isinstance(source.file_format, DeltaFormat):
         path = FileSource.get_uri_for_file_path(config.repo_path, source.path)
-        return f"read_parquet({text(path)})"
+        return Scan(source, f"read_parquet({text(path)})")
     root, table = config.offline_store.lake_root, source.path
     if "/" in table:
         root, table = table.rstrip("/").rsplit("/", 1)
@@ -51,9 +67,19 @@ def scan_of(config: RepoConfig, source: DataSource, versions: Mapping[str, int])
         raise FeatureError(
             f"expected table {table} in the lake {root}, received none: run `aisle features build` first"
         )
-    if uris := lake.uris(table, versions.get(table)):
-        return f"read_parquet([{', '.join(map(text, uris))}], union_by_name = true)"
-    return _without_rows(lake.dataset(table).schema)
+    version = versions.get(table)
+    uris = lake.uris(table, version)
+    if not uris:
+        return Scan(source, _without_rows(lake.dataset(table, version).schema))
+    if is_remote(root):
+        name = f"lake_{table}"
+        return Scan(source, quoted(name), {name: lake.dataset(table, version)})
+    return Scan(source, f"read_parquet([{', '.join(map(text, uris))}], union_by_name = true)")
+
+
+def is_remote(root: str) -> bool:
+    """Whether a lake is in an object store."""
+    return "://" in root
 
 
 def between(column: str, start: datetime | None, end: datetime | None) -> str:

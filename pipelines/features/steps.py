@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from pipelines.features.build import build_features
-from pipelines.features.store import apply, materialize
+from pipelines.features.store import materialize
 from pipelines.lake import open_lake
 from pipelines.settings import load_settings
 
@@ -13,11 +13,6 @@ def build(as_of: str | None) -> dict[str, Any]:
     """Build every feature table as known at `as_of` (None: just after the newest event)."""
     report = build_features(open_lake(load_settings()), _instant(as_of))
     return report.model_dump(mode="json")
-
-
-def declare() -> dict[str, int]:
-    """Bring Feast's registry to what the feature repository declares."""
-    return apply(load_settings())
 
 
 def load(as_of: str | None) -> dict[str, Any]:

@@ -252,3 +252,34 @@ def test_instants_are_kept_in_microseconds_utc(built_home: Settings):
     lake = open_lake(built_home)
     for view in declared_views().values():
         assert lake.dataset(lake_table_of(view)).schema.field("known_at").type == pa.timestamp("us", tz="UTC")
+
+
+def test_a_lake_in_an_object_store_is_joined_through_arrow(
+    built_home: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    from pipelines.features import scans
+
+    frame = pd.DataFrame(
+        {"user_id": ["u01", "nobody", "u05"], "event_timestamp": [AS_OF, AS_OF, AS_OF - timedelta(days=9)]}
+    )
+    expected = store.historical(built_home, frame, "retrieval_v1")
+    monkeypatch.setattr(scans, "is_remote", lambda _: True)
+    assert store.historical(built_home, frame, "retrieval_v1").equals(expected)
+
+
+def test_ages_are_seconds_since_the_values_were_known(built_home: Settings):
+    # The history's running day was known at the cutoff itself; nothing was known of a stranger.
+    at = AS_OF + timedelta(seconds=90)
+    frame = pd.DataFrame({"user_id": ["u05", "nobody"], "event_timestamp": [at, at]})
+    answer = store.historical(built_home, frame, "retrieval_v1", with_ages=True)
+    profile_known = [
+        row["known_at"]
+        for row in open_lake(built_home).read("features_user_profile").to_pylist()
+        if row["user_id"] == "u05"
+    ]
+    assert answer["user_profile__age_s"].to_pylist() == [int((at - max(profile_known)).total_seconds()), None]
+    assert answer.column_names[-3:] == [
+        "user_activity__age_s",
+        "user_history__age_s",
+        "user_profile__age_s",
+    ]

@@ -1,0 +1,72 @@
+"""Columns in the online store's form are what Feast itself would encode, value by value."""
+
+import math
+
+import pyarrow as pa
+from feast.infra.key_encoding_utils import serialize_entity_key
+from feast.protos.feast.types.EntityKey_pb2 import EntityKey
+from feast.protos.feast.types.Value_pb2 import Value
+from feast.type_map import python_values_to_proto_values
+from feast.types import Array, Bool, Float64, Int64, String
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.features.declared import declared_views
+from pipelines.features.online_columns import encoded, entity_keys, sqlite_column
+
+WHOLE = st.integers(-(2**63), 2**63 - 1)
+TEXT = st.text(max_size=5)
+REAL = st.floats() | st.just(-0.0)
+
+
+def column(values: list, kind: pa.DataType) -> pa.ChunkedArray:
+    """In two chunks, as tables often come."""
+    half = len(values) // 2
+    return pa.chunked_array([pa.array(values[:half], kind), pa.array(values[half:], kind)])
+
+
+@given(
+    st.lists(st.none() | st.lists(st.none() | TEXT, max_size=4), max_size=8),
+    st.lists(st.none() | st.lists(st.none() | WHOLE, max_size=4), max_size=8),
+    st.lists(st.none() | st.lists(st.none() | REAL, max_size=4), max_size=8),
+)
+def test_lists_are_encoded_as_feast_encodes_them(texts, wholes, reals):
+    for values, kind, dtype in (
+        (texts, pa.string(), Array(String)),
+        (wholes, pa.int64(), Array(Int64)),
+        (reals, pa.float64(), Array(Float64)),
+    ):
+        theirs = python_values_to_proto_values(values, dtype.to_value_type())
+        assert [one or b"" for one in encoded(column(values, pa.list_(kind)), dtype)] == [
+            one.SerializeToString() for one in theirs
+        ]
+
+
+@given(st.lists(st.none() | REAL, max_size=10))
+def test_a_zero_that_sqlite_would_change_is_kept_encoded_and_nan_is_null_as_in_feast(values):
+    for kept, value in zip(sqlite_column(column(values, pa.float64()), Float64), values, strict=True):
+        if isinstance(kept, bytes):
+            assert (value, math.copysign(1, value)) == (0, -1)
+            assert math.copysign(1, Value.FromString(kept).double_val) == -1
+        elif value is None or math.isnan(value):
+            assert kept is None
+            assert python_values_to_proto_values([value], Float64.to_value_type()) == [Value()]
+        else:
+            assert (kept, math.copysign(1, kept)) == (value, math.copysign(1, value))
+
+
+@given(st.lists(st.none() | WHOLE, max_size=10), st.lists(st.none() | st.booleans(), max_size=10))
+def test_whole_numbers_and_truths_keep_every_bit(wholes, truths):
+    assert sqlite_column(column(wholes, pa.int64()), Int64) == wholes
+    assert sqlite_column(column(truths, pa.bool_()), Bool) == truths
+
+
+@given(st.lists(TEXT, max_size=8))
+def test_keys_are_those_of_feast(ids):
+    view = declared_views()["user_activity"]
+    ours = entity_keys(view, pa.table({"user_id": column(ids, pa.string())}), 3)
+    theirs = [
+        serialize_entity_key(EntityKey(join_keys=["user_id"], entity_values=[Value(string_val=one)]), 3)
+        for one in ids
+    ]
+    assert ours.tolist() == theirs
