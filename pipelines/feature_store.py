@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from pipelines.console import Console, finish
+from pipelines.declaring.command import apply, plan
 from pipelines.errors import AisleError
 from pipelines.features.command import Instant, as_json, features
 from pipelines.features.server_command import key, serve
@@ -13,6 +14,8 @@ from pipelines.settings import Settings, load_settings
 
 __all__ = ["features"]
 
+features.add_command(plan)
+features.add_command(apply)
 features.add_command(serve)
 features.add_command(key)
 
