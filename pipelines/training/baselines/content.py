@@ -14,8 +14,9 @@ from pipelines.training.baselines.neighbours import BLOCK_VALUES, ItemNeighbours
 from pipelines.training.baselines.text_terms import term_vectors
 from pipelines.training.histories import Histories
 
-COMMON_ITEMS = 2_000
-"""Terms of more items find no neighbours: they are shared by too many to name the nearest few."""
+MOST_PAIRS = 30_000_000
+"""Pairs of items with a term in common that are looked at; terms beyond them are shared by too many items to
+name the nearest few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +44,19 @@ class Content:
 def similar_items(catalogue: pa.Table, *, neighbours: int = 30) -> ItemNeighbours:
     """The items described most like each item, for a release to ship."""
     n_items = catalogue.num_rows
-    vectors = term_vectors(catalogue, most_common=min(0.2, COMMON_ITEMS / max(n_items, 1)))
+    vectors = term_vectors(catalogue)
+    vectors = vectors[:, _telling(vectors.getnnz(axis=0))]
     near, by_term = ItemNeighbours.none(n_items, neighbours), sp.csr_matrix(vectors.T)
     step = max(1, BLOCK_VALUES // max(n_items, 1))
     for start in range(0, n_items, step):
         near.fill(start, vectors[start : start + step] @ by_term)
     return near
+
+
+def _telling(shared: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
+    """Which terms, of so many items each, are rare enough for all their pairs to be looked at."""
+    rarest = np.argsort(shared, kind="stable")
+    within = np.cumsum(shared[rarest].astype(np.int64) ** 2) <= MOST_PAIRS
+    telling = np.zeros(len(shared), bool)
+    telling[rarest[within]] = True
+    return telling

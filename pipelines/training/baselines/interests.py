@@ -59,6 +59,7 @@ def _summed(
     columns: npt.NDArray[np.integer],
     shape: tuple[int, int],
 ) -> sp.csr_matrix:
-    matrix = sp.csr_matrix((values, (rows, columns)), shape)
+    matrix = sp.csr_matrix((values, (rows, columns)), shape).astype(np.float32)
+    # Long decayed histories end in zeros, which would cost as much as the rest.
     matrix.eliminate_zeros()
-    return matrix.astype(np.float32)
+    return matrix

@@ -7,7 +7,7 @@ from pipelines.training.baselines import MODELS, fit_field, reason_against, refi
 from pipelines.training.baselines.known import Known
 from tests.training.baselines.small_field import asking, interactions, leave_one_out, own, sequences
 
-PLENTY_S = 300.0
+PLENTY_S = 1e6
 
 FASHION = leave_one_out(
     interactions(
