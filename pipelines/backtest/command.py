@@ -86,10 +86,10 @@ def backtest(folder: Path, report: Path | None, probing: bool, as_json: bool, **
     DIR holds events.parquet (user_id, item_id, event_type, event_at; optional rating, session_id, quantity),
     optionally items.parquet and users.parquet, and test.parquet (history, target) for protocol explicit.
     """
-    from pipelines.backtest.run import default_models, run_backtest
+    from pipelines.backtest.run import known_models, run_backtest
 
     given = {name: value for name, value in asked.items() if value is not None}
-    config = BacktestConfig(**{"models": default_models(asked["protocol"]), **given})
+    config = BacktestConfig(**{"models": known_models(asked["protocol"]), **given})
     document = run_backtest(folder, config, console=Console(), report=report, probing=probing)
     if as_json:
         finish(document, as_json=True)

@@ -33,7 +33,7 @@ class Dataset:
     items: pa.Table | None
     """`item_id` and what the file says of the items, one row each."""
     users: pa.Table | None
-    """`user_id`, one row each."""
+    """`user_id` and what the file says of the users, one row each."""
     test: pa.Table | None
     """`history target`, of protocol explicit alone."""
     passed_over: int
@@ -77,7 +77,7 @@ def read_dataset(folder: Path, *, with_test: bool = False) -> Dataset:
 def _optional(path: Path, columns: Sequence[Column], key: str) -> pa.Table | None:
     if not path.exists():
         return None
-    table = read_file(path, columns)
+    table = read_file(path, columns, with_others=True)
     refuse_repeated(path, table[key], key)
     return table
 

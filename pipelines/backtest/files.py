@@ -14,8 +14,8 @@ from pipelines.errors import BacktestError
 SHOWN = 5
 
 
-def read_file(path: Path, columns: Sequence[Column]) -> pa.Table:
-    """The file's known columns, in one type each; columns of other names are passed over.
+def read_file(path: Path, columns: Sequence[Column], *, with_others: bool = False) -> pa.Table:
+    """The file's known columns, in one type each; others are passed over, or kept as they are.
 
     Raises:
         BacktestError: The file is missing, unreadable, without rows, lacks a column, or holds values of
@@ -30,7 +30,7 @@ def read_file(path: Path, columns: Sequence[Column]) -> pa.Table:
     try:
         found = pq.read_schema(path).names
         known = [column for column in columns if column.name in found]
-        table = pq.read_table(path, columns=[column.name for column in known])
+        table = pq.read_table(path, columns=None if with_others else [column.name for column in known])
     except (pa.ArrowException, OSError) as error:
         raise BacktestError(
             f"{path}: expected a Parquet file, received something else ({error}); write it anew, for example "
@@ -43,7 +43,8 @@ def read_file(path: Path, columns: Sequence[Column]) -> pa.Table:
         )
     if table.num_rows == 0:
         raise BacktestError(f"{path}: expected at least one row, received none; write the data into it")
-    read = {column.name: _read(path, column, table.column(column.name)) for column in known}
+    read = dict(zip(table.column_names, table.columns, strict=True))
+    read |= {column.name: _read(path, column, table.column(column.name)) for column in known}
     return pa.table(read).combine_chunks()
 
 

@@ -4,20 +4,25 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.backtest.config import BacktestConfig
-from pipelines.backtest.dataset import read_dataset
+from pipelines.backtest.dataset import Dataset, read_dataset
 from pipelines.backtest.document import describe_ranked
 from pipelines.backtest.probing import Probe
 from pipelines.backtest.ranked import probe_leaks, run_ranked
+from pipelines.backtest.rated import probe_ratings, run_rated
+from pipelines.backtest.rated_document import describe_rated
+from pipelines.backtest.rated_page import rated_page
 from pipelines.backtest.reporting import page_of, track, write_page
 from pipelines.console import Console
 from pipelines.errors import BacktestError, WrongUsageError
 from pipelines.settings import load_settings
 from pipelines.training.baselines import MODELS
+from pipelines.training.ratings import BLEND, RATING_MODELS
 
 
-def default_models(protocol: str) -> tuple[str, ...]:
-    """The models of a backtest that names none: sequence rules, and the rest of the field beside them."""
-    del protocol
+def known_models(protocol: str) -> tuple[str, ...]:
+    """The models of a protocol; where none is named, the first is measured beside all others."""
+    if protocol == "ratings":
+        return (BLEND, *RATING_MODELS)
     return ("sequence_rules", *(name for name in MODELS if name != "sequence_rules"))
 
 
@@ -42,23 +47,33 @@ def run_backtest(
         WrongUsageError: A model's name is unknown.
         BacktestError: The data set is not what it should be, or a leak was found.
     """
-    if unknown := [name for name in config.models if name not in MODELS]:
+    known = known_models(config.protocol)
+    if unknown := [name for name in config.models if name not in known]:
         raise WrongUsageError(
-            f"expected models out of {', '.join(MODELS)}, received {', '.join(unknown)}; see --model"
+            f"expected models out of {', '.join(known)}, received {', '.join(unknown)}; see --model"
         )
     settings = load_settings()
     with console.step(f"read {folder}"):
         dataset = read_dataset(folder, with_test=config.protocol == "explicit")
-    ranked = run_ranked(dataset, config, console)
-    document = describe_ranked(dataset, config, ranked)
+    document, page = _measured(dataset, config, console)
     if probing:
-        found = probe_leaks(dataset, config, console)
+        look = probe_ratings if config.protocol == "ratings" else probe_leaks
+        found = look(dataset, config, console)
         refuse_leaks(found)
         document["leak_probe"] = {"compared": found.compared, "leaks": []}
-    page = page_of(ranked, document)
     path = report or settings.home / "backtests" / f"{dataset.name}-{config.protocol}.html"
     write_page(page, path)
     return {**document, "report": str(path), "run_id": track(settings, config, document, page)}
+
+
+def _measured(dataset: Dataset, config: BacktestConfig, console: Console) -> tuple[dict[str, Any], str]:
+    """The document and the page of a backtest."""
+    if config.protocol == "ratings":
+        document = describe_rated(dataset, config, run_rated(dataset, config, console))
+        return document, rated_page(document)
+    ranked = run_ranked(dataset, config, console)
+    document = describe_ranked(dataset, config, ranked)
+    return document, page_of(ranked, document)
 
 
 def refuse_leaks(found: Probe) -> None:

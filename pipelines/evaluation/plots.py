@@ -99,6 +99,29 @@ def metric_bars(evaluation: Evaluation, metrics: Sequence[str], palette: Mapping
         return _svg(figure)
 
 
+def error_bars(
+    errors: Mapping[str, Mapping[str, float]],
+    intervals: Mapping[str, Mapping[str, Sequence[float]]],
+    release: str,
+) -> str:
+    """One panel of bars with 95 % intervals for each kind of error; one bar for each model."""
+    palette = colours(list(errors), release)
+    metrics = list(next(iter(errors.values())))
+    with _styled("error_bars"):
+        figure = Figure(figsize=(9.6, 0.34 * len(errors) + 1.0), layout="constrained")
+        panels = figure.subplots(1, len(metrics), squeeze=False)[0]
+        for panel, metric in zip(panels, metrics, strict=True):
+            for row, model in enumerate(reversed(list(errors))):
+                panel.barh(row, errors[model][metric], color=palette[model], height=0.66)
+                panel.plot(list(intervals[model][metric]), [row, row], color=INK, linewidth=1.1)
+            panel.set_title(metric.upper())
+            panel.set_yticks(range(len(errors)), [spoken(m) for m in reversed(list(errors))], color=INK)
+            panel.tick_params(labelleft=panel is panels[0])
+            panel.grid(axis="x")
+            panel.set_xlim(left=0)
+        return _svg(figure)
+
+
 def slice_dots(evaluation: Evaluation, models: Sequence[str], palette: Mapping[str, str]) -> str:
     """The headline metric with its interval in every slice that has users, one dot for each model."""
     with _styled("slice_dots"):
