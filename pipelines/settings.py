@@ -55,8 +55,8 @@ class Settings(BaseSettings):
     """Who moves alias `champion`: a person (`manual`), the gate as soon as a release passes it (`auto`), or
     the gate while there is no champion and a person from then on (`first`)."""
 
-    training_budget: Literal["full", "short"] = "full"
-    """`short` trains with fewer epochs: for continuous integration and first looks, never for a real shop."""
+    training_budget: Literal["full", "demo", "short"] = "full"
+    """How long training may take: `demo` for minutes on two cores, `short` less still; a shop wants `full`."""
 
     s3_endpoint_url: str | None = None
     """Address of an S3-compatible store when it is not Amazon's."""

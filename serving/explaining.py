@@ -48,7 +48,9 @@ class Explainer:
         )
         self._distinct = np.array(newest_first[:ANCHORS], np.int32)
         self._near = {
-            False: bundle.neighbours[self._distinct],
+            False: np.concatenate(
+                [bundle.neighbours[self._distinct], bundle.followers[self._distinct]], axis=1
+            ),
             True: bundle.complements[self._distinct],
         }
         codes = bundle.catalogue.category_codes[self._items]
@@ -102,7 +104,7 @@ class Explainer:
         return Reason("in_cart" if in_cart else "looked_at")
 
     def _because_of_history(self, item: int, source: str) -> Reason | None:
-        """Names the history item that the user met last among those whose neighbour or complement it is."""
+        """Names the history item that the user met last among those to whose lists it belongs."""
         if source == "popularity":
             return None
         for complement, related in self._near.items():

@@ -1,7 +1,7 @@
 """The release's graphs at work: encoding users, and scoring candidate items."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -30,36 +30,66 @@ class Ranking:
     """[B, C] for every name of `spec.ranker_outputs`: the task's probability."""
 
 
-def encoder_inputs(bundle: Bundle, users: UserBatch) -> Arrays:
-    """The query encoder's named inputs for B users."""
-    return _user_inputs(bundle, users, bundle.spec.history_length_retrieval)
+def encoder_inputs(bundle: Bundle, users: UserBatch, vectors: Floats | None = None) -> Arrays:
+    """The query encoder's named inputs for B users: their last events on items of the release.
+
+    Events on other items are left out, and what is behind them moves up: training never met a hole.
+
+    Args:
+        bundle: The release.
+        users: B users.
+        vectors: [n, D] of all items; those of the release by default.
+    """
+    vectors = bundle.item_vectors if vectors is None else vectors
+    outside = users.history_items < 0
+    latest = np.argsort(outside, axis=1, kind="stable")[:, : bundle.spec.history_length_retrieval]
+    items, types, ages_s = (
+        np.take_along_axis(values, latest, 1)
+        for values in (users.history_items, users.history_types, users.history_ages_s)
+    )
+    known = items >= 0
+    return {
+        "history_vectors": np.where(known[..., None], vectors[items], np.float32(0)),
+        "history_types": np.where(known, types, 0),
+        "history_ages_s": np.where(known, ages_s, np.float32(0)),
+        "user_features": users.features,
+        "user_profile": users.profile,
+    }
 
 
 def ranker_inputs(bundle: Bundle, users: UserBatch, candidates: Candidates) -> Arrays:
     """The ranker's named inputs for B users and their candidate items."""
     known = candidates.items[:, :, None] >= 0
     return {
-        **_user_inputs(bundle, users, bundle.spec.history_length),
+        "history_codes": bundle.history_codes(users.history_items),
+        "history_types": users.history_types,
+        "history_ages_s": users.history_ages_s,
+        "user_features": users.features,
+        "user_profile": users.profile,
         "candidate_codes": bundle.history_codes(candidates.items),
         "candidate_features": np.where(known, bundle.item_features[candidates.items], np.float32(np.nan)),
         "retrieval_scores": candidates.retrieval_scores,
         "source_scores": candidates.source_scores,
+        "source_strengths": candidates.source_strengths,
     }
 
 
 def placed_among(bundle: Bundle, items: Integers, queries: Floats | None, offered: Candidates) -> Candidates:
-    """Items `[B, T]` as candidate items, with the source scores that they have among the offered, else 0."""
+    """Items `[B, T]` as candidate items, with what the sources say of those among the offered, else 0."""
     by_item = np.argsort(offered.items, axis=1, kind="stable")
-    source_scores = np.zeros((*items.shape, offered.source_scores.shape[2]), np.float32)
+    width = offered.source_scores.shape[2]
+    told = np.concatenate([offered.source_scores, offered.source_strengths], axis=2)
+    placed = np.zeros((*items.shape, 2 * width), np.float32)
     for row, order in enumerate(by_item):
         ordered = offered.items[row][order]
         places = np.minimum(np.searchsorted(ordered, items[row]), len(ordered) - 1)
         found = (ordered[places] == items[row]) & (items[row] >= 0)
-        source_scores[row, found] = offered.source_scores[row, order[places[found]]]
+        placed[row, found] = told[row, order[places[found]]]
     dots = np.zeros(items.shape, np.float32)
     if queries is not None:
         dots = np.einsum("bd,btd->bt", queries, bundle.item_vectors[items]).astype(np.float32)
-    return Candidates(items, np.where(items >= 0, dots, np.float32(0)), source_scores)
+    known = np.where(items >= 0, dots, np.float32(0))
+    return Candidates(items, known, placed[..., :width], placed[..., width:])
 
 
 class Encoder:
@@ -74,7 +104,13 @@ class Encoder:
         self._bundle = bundle
         self._graph = Graph(
             _required(bundle.query_encoder_path, "query_encoder.tflite"),
-            inputs=_user_shapes(bundle, bundle.spec.history_length_retrieval),
+            inputs={
+                "history_vectors": (
+                    (1, bundle.spec.history_length_retrieval, bundle.item_vectors.shape[1]),
+                    np.float32,
+                ),
+                **_user_shapes(bundle, bundle.spec.history_length_retrieval),
+            },
             outputs={"query": ((1, bundle.item_vectors.shape[1]), np.float32)},
         )
 
@@ -97,11 +133,13 @@ class Ranker:
         self._graph = Graph(
             _required(bundle.ranker_path, "ranker.tflite"),
             inputs={
+                "history_codes": ((1, spec.history_length, 1 + len(spec.code_columns)), np.int32),
                 **_user_shapes(bundle, spec.history_length),
                 "candidate_codes": ((1, width, 1 + len(spec.code_columns)), np.int32),
                 "candidate_features": ((1, width, len(spec.item_features)), np.float32),
                 "retrieval_scores": ((1, width), np.float32),
                 "source_scores": ((1, width, len(spec.sources)), np.float32),
+                "source_strengths": ((1, width, len(spec.sources)), np.float32),
             },
             outputs=dict.fromkeys(("score", *spec.ranker_outputs), ((1, width), np.float32)),
         )
@@ -118,20 +156,9 @@ class Ranker:
         return Ranking(np.where(candidates.items >= 0, scores, np.float32(-np.inf)), outputs)
 
 
-def _user_inputs(bundle: Bundle, users: UserBatch, length: int) -> Arrays:
-    return {
-        "history_codes": bundle.history_codes(users.history_items[:, :length]),
-        "history_types": users.history_types[:, :length],
-        "history_ages_s": users.history_ages_s[:, :length],
-        "user_features": users.features,
-        "user_profile": users.profile,
-    }
-
-
 def _user_shapes(bundle: Bundle, length: int) -> Shapes:
     spec = bundle.spec
     return {
-        "history_codes": ((1, length, 1 + len(spec.code_columns)), np.int32),
         "history_types": ((1, length), np.int32),
         "history_ages_s": ((1, length), np.float32),
         "user_features": ((1, len(spec.user_features)), np.float32),
@@ -142,14 +169,15 @@ def _user_shapes(bundle: Bundle, length: int) -> Shapes:
 def _padded(candidates: Candidates, start: int, width: int) -> Candidates:
     """Columns `start` to `start + width`, padded to exactly `width`."""
     part = slice(start, start + width)
-    items, dots = candidates.items[:, part], candidates.retrieval_scores[:, part]
-    sources = candidates.source_scores[:, part]
-    if (missing := width - items.shape[1]) == 0:
-        return Candidates(items, dots, sources)
+    cut = Candidates(**{entry.name: getattr(candidates, entry.name)[:, part] for entry in fields(candidates)})
+    if (missing := width - cut.items.shape[1]) == 0:
+        return cut
+    behind = ((0, 0), (0, missing))
     return Candidates(
-        np.pad(items, ((0, 0), (0, missing)), constant_values=-1),
-        np.pad(dots, ((0, 0), (0, missing))),
-        np.pad(sources, ((0, 0), (0, missing), (0, 0))),
+        np.pad(cut.items, behind, constant_values=-1),
+        np.pad(cut.retrieval_scores, behind),
+        np.pad(cut.source_scores, (*behind, (0, 0))),
+        np.pad(cut.source_strengths, (*behind, (0, 0))),
     )
 
 

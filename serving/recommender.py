@@ -26,7 +26,7 @@ Integers = npt.NDArray[np.int32]
 RELATED_SOURCES = ("similar", "bought_together")
 """Sources of the item and cart surfaces."""
 
-SPECIFICITY = {"personal": 3, "item_knn": 2, "two_tower": 1}
+SPECIFICITY = {"personal": 3, "item_knn": 2, "followers": 2, "lookalikes": 1, "two_tower": 1}
 """How much a source knows of the shopper."""
 
 RERANKING: dict[str, RerankSettings] = {

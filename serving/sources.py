@@ -15,7 +15,21 @@ Mask = npt.NDArray[np.bool_]
 
 KNN_HISTORY = 50
 """Distinct items of a user's history whose neighbours are offered."""
+LATEST = 16
+"""Last events whose followers and lookalikes are offered."""
+FOLLOWER_DECAY, LOOKALIKE_DECAY = 0.5, 0.7
+"""What an event counts of the one after it, in the sources that look at the last events."""
 DAY_S = 86_400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What one source offers to B users."""
+
+    items: Integers
+    """[B, k] item indices, best first, -1 behind the last one."""
+    scores: Floats
+    """[B, k] the source's own scores, none above the one before it; 0 where there is no item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,28 +43,33 @@ class Interest:
 
 def interest_of(bundle: Bundle, users: UserBatch) -> Interest:
     """Each user's distinct history items with the sum of event weight times 0.5 ** (age / half-life)."""
-    spec = bundle.spec
-    weights = np.array([0.0, *(spec.event_weights.get(name, 0.1) for name in spec.event_types)])
+    weights = type_weights(bundle)
     at_user, at_event = np.nonzero(users.history_items >= 0)
     keys = at_user * np.int64(bundle.n_items) + users.history_items[at_user, at_event]
-    half_lives = users.history_ages_s[at_user, at_event] / (spec.personal_half_life_days * DAY_S)
+    half_lives = users.history_ages_s[at_user, at_event] / (bundle.spec.personal_half_life_days * DAY_S)
     strength = weights[users.history_types[at_user, at_event]] * np.exp2(-half_lives)
     distinct, inverse = np.unique(keys, return_inverse=True)
     scores = sums(inverse, strength, len(distinct))
     return Interest(*np.divmod(distinct, bundle.n_items), scores=scores)
 
 
-def nearest(
-    bundle: Bundle, queries: Floats | None, n_users: int, limit: int, allowed: Mask | None
-) -> Integers:
-    """[B, k] items of the largest dot product with the query, exact."""
+def type_weights(bundle: Bundle) -> npt.NDArray[np.float64]:
+    """[T + 1] what an event of each type code counts, 0 for padding."""
+    spec = bundle.spec
+    return np.array([0.0, *(spec.event_weights.get(name, 0.1) for name in spec.event_types)])
+
+
+def nearest(bundle: Bundle, queries: Floats | None, n_users: int, limit: int, allowed: Mask | None) -> Offer:
+    """The items of the largest dot product with the query, exact."""
     if queries is None:
-        return np.full((n_users, 0), -1, np.int32)
+        return Offer(np.full((n_users, 0), -1, np.int32), np.zeros((n_users, 0), np.float32))
     scores = similarities(bundle, queries)
     if allowed is None:
-        return top_columns(scores, limit)
+        items = top_columns(scores, limit)
+        return Offer(items, np.take_along_axis(scores, items, 1))
     columns = np.flatnonzero(allowed).astype(np.int32)
-    return columns[top_columns(scores[:, columns], limit)]
+    best = top_columns(scores[:, columns], limit)
+    return Offer(columns[best], np.take_along_axis(scores, columns[best], 1))
 
 
 def similarities(bundle: Bundle, queries: Floats) -> Floats:
@@ -75,36 +94,44 @@ def top_columns(scores: Floats, limit: int) -> Integers:
     return np.take_along_axis(top, order, axis=1).astype(np.int32)
 
 
-def personal(interest: Interest, n_users: int, limit: int, allowed: Mask | None) -> Integers:
-    """[B, k] items of the user's own history by frequency and recency: buy again."""
+def personal(interest: Interest, n_users: int, limit: int, allowed: Mask | None) -> Offer:
+    """Items of the user's own history by frequency and recency: buy again."""
     chosen = slice(None) if allowed is None else allowed[interest.items]
-    return _top_pairs(interest.users[chosen], interest.items[chosen], interest.scores[chosen], n_users, limit)
+    return _best_pairs(
+        interest.users[chosen], interest.items[chosen], interest.scores[chosen], n_users, limit
+    )
 
 
 def neighbours_of_history(
     bundle: Bundle, interest: Interest, n_users: int, limit: int, allowed: Mask | None
-) -> Integers:
-    """[B, k] items whose neighbours the user knows, by the sum of log(1 + interest) times similarity."""
+) -> Offer:
+    """Items whose neighbours the user knows, by the sum of log(1 + interest) times similarity."""
     order, places = _ordered(interest.users, interest.scores, n_users)
     order = order[places < KNN_HISTORY]
-    known = interest.items[order]
-    found = bundle.neighbours[known]
-    strength = np.log1p(interest.scores[order])[:, None] * bundle.neighbour_scores[known]
-    usable = (found >= 0) & (strength > 0)
-    if allowed is not None:
-        usable &= allowed[found]
-    at_pair, at_place = np.nonzero(usable)
-    keys = interest.users[order][at_pair] * np.int64(bundle.n_items) + found[at_pair, at_place]
-    distinct, inverse = np.unique(keys, return_inverse=True)
-    scores = sums(inverse, strength[at_pair, at_place], len(distinct))
-    at_user, items = np.divmod(distinct, bundle.n_items)
-    return _top_pairs(at_user, items, scores, n_users, limit)
+    strength = np.log1p(interest.scores[order])
+    lists = bundle.neighbours, bundle.neighbour_scores
+    return _spread(
+        bundle, interest.users[order], interest.items[order], strength, lists, n_users, limit, allowed
+    )
 
 
-def popular(bundle: Bundle, n_users: int, limit: int, allowed: Mask | None) -> Integers:
-    """[B, k] the most popular items, the same for everybody."""
+def followers_of_latest(bundle: Bundle, users: UserBatch, limit: int, allowed: Mask | None) -> Offer:
+    """Items that others took after what the user took last."""
+    lists = bundle.followers, bundle.follower_scores
+    return _related_to_latest(bundle, users, lists, FOLLOWER_DECAY, limit, allowed)
+
+
+def lookalikes_of_latest(bundle: Bundle, users: UserBatch, limit: int, allowed: Mask | None) -> Offer:
+    """Items that are described like what the user took last."""
+    lists = bundle.lookalikes, bundle.lookalike_scores
+    return _related_to_latest(bundle, users, lists, LOOKALIKE_DECAY, limit, allowed)
+
+
+def popular(bundle: Bundle, n_users: int, limit: int, allowed: Mask | None) -> Offer:
+    """The most popular items, the same for everybody."""
     top = most_popular(bundle, limit, allowed)
-    return np.broadcast_to(top, (n_users, len(top)))
+    shape = (n_users, len(top))
+    return Offer(np.broadcast_to(top, shape), np.broadcast_to(bundle.popularity[top], shape))
 
 
 def most_popular(bundle: Bundle, limit: int, allowed: Mask | None) -> Integers:
@@ -125,19 +152,60 @@ def sums(groups: npt.NDArray[Any], values: npt.NDArray[Any], n_groups: int) -> n
     return np.bincount(groups, values, n_groups).astype(np.float64, copy=False)
 
 
-def _top_pairs(
+def _related_to_latest(
+    bundle: Bundle,
+    users: UserBatch,
+    lists: tuple[Integers, Floats],
+    decay: float,
+    limit: int,
+    allowed: Mask | None,
+) -> Offer:
+    items = users.history_items[:, :LATEST]
+    weights = type_weights(bundle)[users.history_types[:, :LATEST]] * decay ** np.arange(items.shape[1])
+    at_user, at_event = np.nonzero((items >= 0) & (weights > 0))
+    chosen = at_user, at_event
+    return _spread(bundle, at_user, items[chosen], weights[chosen], lists, len(users), limit, allowed)
+
+
+def _spread(
+    bundle: Bundle,
+    users: npt.NDArray[np.int64],
+    items: npt.NDArray[Any],
+    weights: npt.NDArray[np.float64],
+    lists: tuple[Integers, Floats],
+    n_users: int,
+    limit: int,
+    allowed: Mask | None,
+) -> Offer:
+    """The related items of what users had, by the sum of weight times score."""
+    found = lists[0][items]
+    strength = weights[:, None] * lists[1][items]
+    usable = (found >= 0) & (strength > 0)
+    if allowed is not None:
+        usable &= allowed[found]
+    at_pair, at_place = np.nonzero(usable)
+    keys = users[at_pair] * np.int64(bundle.n_items) + found[at_pair, at_place]
+    distinct, inverse = np.unique(keys, return_inverse=True)
+    scores = sums(inverse, strength[at_pair, at_place], len(distinct))
+    at_user, related = np.divmod(distinct, bundle.n_items)
+    return _best_pairs(at_user, related, scores, n_users, limit)
+
+
+def _best_pairs(
     users: npt.NDArray[np.int64],
     items: npt.NDArray[np.int64],
     scores: npt.NDArray[np.float64],
     n_users: int,
     limit: int,
-) -> Integers:
-    """[B, k] each user's items of the highest scores, best first, -1 behind them."""
+) -> Offer:
+    """Each user's items of the highest scores."""
     order, places = _ordered(users, scores, n_users)
     inside = places < limit
-    top = np.full((n_users, min(limit, int(places.max(initial=-1)) + 1)), -1, np.int32)
-    top[users[order][inside], places[inside]] = items[order][inside]
-    return top
+    shape = (n_users, min(limit, int(places.max(initial=-1)) + 1))
+    offer = Offer(np.full(shape, -1, np.int32), np.zeros(shape, np.float32))
+    at = users[order][inside], places[inside]
+    offer.items[at], offer.scores[at] = items[order][inside], scores[order][inside]
+    return offer
 
 
 def _ordered(

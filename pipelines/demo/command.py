@@ -44,7 +44,7 @@ def demo(*, exits: bool, as_json: bool, shop: Path | None, short: bool, fresh: b
     try:
         with (
             PeakMemory() as memory,
-            platform(settings, training_budget="short" if short else "full") as running,
+            platform(settings, training_budget="short" if short else "demo") as running,
         ):
             if fresh:
                 clear(running.home)

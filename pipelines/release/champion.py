@@ -14,8 +14,13 @@ from numpy.typing import NDArray
 
 from serving.bundle import Bundle, write_array
 
-LINKED = ("neighbours", "complements")
-"""Arrays of item indices `[n, M]`; beside each lies one with the scores."""
+LINKED = {
+    "neighbours": "neighbour_scores",
+    "complements": "complement_scores",
+    "followers": "follower_scores",
+    "lookalikes": "lookalike_scores",
+}
+"""Arrays of item indices `[n, M]`, and the array of scores beside each."""
 
 
 def with_item_state_of(champion: Bundle, candidate: Bundle, directory: Path) -> Bundle:
@@ -31,7 +36,7 @@ def with_item_state_of(champion: Bundle, candidate: Bundle, directory: Path) -> 
     popularity = np.where(known, candidate.popularity[there], 0.0)
     write_array(directory, "popularity", popularity)
     write_array(directory, "item_features", _features(champion, candidate, there))
-    for name, scores in (("neighbours", "neighbour_scores"), ("complements", "complement_scores")):
+    for name, scores in LINKED.items():
         links, strengths = _links(getattr(candidate, name), getattr(candidate, scores), there, back)
         write_array(directory, name, links)
         write_array(directory, scores, strengths)

@@ -69,7 +69,8 @@ def evaluate_release(
     split = training.split
     opened = Bundle.open(directory)
     asked = training.requests("test")
-    requests = TestRequests(split.test, asked.user_ids, asked.users, tuple(training.target_types))
+    user_ids = training.user_ids.take(pa.array(asked.rows))
+    requests = TestRequests(split.test, user_ids, asked.users, tuple(training.target_types))
     events = open_lake(settings).read("events", EVENT_COLUMNS, version=training.lake_versions["events"])
     events = events.filter(pc.less(events["event_at"], pa.scalar(split.as_of)))
     champion, compared = _champion_lists(settings, opened, requests)
@@ -77,7 +78,7 @@ def evaluate_release(
         opened,
         requests,
         events,
-        baseline_lists(directory, split.test_from, asked.user_ids.to_pylist(), k=LIST_LENGTH),
+        baseline_lists(directory, split.test_from, user_ids.to_pylist(), k=LIST_LENGTH),
         champion=champion,
         parity=recorded_parity(directory),
         policy=GatePolicy.model_validate(dict(policy or {})),

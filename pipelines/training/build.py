@@ -20,7 +20,9 @@ from pipelines.lake import open_lake
 from pipelines.settings import Settings
 from pipelines.training.catalogue import CODE_COLUMNS, item_codes
 from pipelines.training.config import TrainingConfig
-from pipelines.training.item_state import write_item_state
+from pipelines.training.item_state import write_lookalikes, write_state_of
+from pipelines.training.material import VALIDATION
+from pipelines.training.retrieval.instants import state_instants
 from pipelines.training.shop import Interactions, Shop, read_shop
 from pipelines.training.training_set import (
     FINAL,
@@ -28,7 +30,6 @@ from pipelines.training.training_set import (
     RETRIEVAL_USERS,
     TEST,
     USERS,
-    VALIDATION,
     TrainingSet,
 )
 from serving.bundle import Bundle, ProfileFeature, Spec, write_array, write_items, write_spec
@@ -92,7 +93,8 @@ def build(settings: Settings, as_of: datetime, workdir: Path, config: TrainingCo
     table = _user_table(settings, shop, [(material.instants[name], rows) for name, rows in asked.items()])
     _write_skeleton(shop, material, table, item_feature_names)
     material.save()
-    write_item_state(workdir, split.retrieval_until)
+    write_lookalikes(material)
+    write_state_of(material, material.ranking_names[0])
     rows = _save_requests(material, asked, table)
     rows += _save_user_states(settings, shop, material, built["known_from"])
     return {
@@ -174,7 +176,7 @@ def _write_skeleton(shop: Shop, material: TrainingSet, users: pa.Table, item_fea
     write_items(workdir, _with_prices(shop.catalogue, final))
     before = shop.interactions.before(material.split.retrieval_until)
     counts = np.bincount(before.items, minlength=shop.n_items)
-    codes = item_codes(shop.catalogue, counts, config.retrieval.minimum_events)
+    codes = item_codes(shop.catalogue, counts, config.retrieval.minimum_events, config.retrieval.most_ids)
     profiles = [
         field.name for field in users.schema if pa.types.is_string(field.type) and field.name not in KEYS
     ]
@@ -206,10 +208,9 @@ def _save_requests(material: TrainingSet, asked: dict[str, npt.NDArray[np.int64]
 
 
 def _save_user_states(settings: Settings, shop: Shop, material: TrainingSet, known_from: datetime) -> int:
-    """Write user features at the instants of retrieval's requests, as far back as features are kept."""
-    from pipelines.training.retrieval.requests import request_instants
-
-    instants = [at for at in request_instants(material.split, material.config.retrieval) if at >= known_from]
+    """Write user features at the instants that retrieval looks at, as far back as features are kept."""
+    instants = state_instants(material.split, material.config.retrieval.state_days)
+    instants = [at for at in instants if at >= known_from]
     first = np.full(len(shop.user_ids), np.iinfo(np.int64).max)
     np.minimum.at(first, shop.interactions.users, shop.interactions.times)
     asked = [(at, np.flatnonzero(first < at.timestamp())) for at in instants]
@@ -223,7 +224,7 @@ def _save_user_states(settings: Settings, shop: Shop, material: TrainingSet, kno
         users = user_batch_from_table(Bundle.open(material.workdir), table, at_s.astype(np.float64))
         features, profile = users.features, users.profile
     else:
-        spec = material.spec
+        spec = Bundle.open(material.workdir).spec
         features = np.zeros((0, len(spec.user_features)), np.float32)
         profile = np.zeros((0, len(spec.profile_features)), np.int32)
     order = np.lexsort((at_s, rows))

@@ -20,16 +20,22 @@ PATH = " > "
 """Between the levels of a category path."""
 
 TITLE_WORDS = 6
-"""Words of a title that the candidate encoder sees."""
+"""Words of a title that the item encoder sees."""
+
+ATTRIBUTES = 12
+"""Attributes of an item that the item encoder sees."""
 
 VOCABULARY_WORDS = 5_000
-"""Most words with a code."""
+"""Most words, and most attributes, with a code."""
 
 WORD = re.compile(r"[^\W\d_]{2,}", re.UNICODE)
 
 
 def item_codes(
-    catalogue: pa.Table, events_of_item: npt.NDArray[np.int64], minimum_events: int
+    catalogue: pa.Table,
+    events_of_item: npt.NDArray[np.int64],
+    minimum_events: int,
+    most_ids: int | None = None,
 ) -> npt.NDArray[np.int32]:
     """[n, K] codes in the order of `CODE_COLUMNS`, 0 = unknown.
 
@@ -37,24 +43,29 @@ def item_codes(
         catalogue: Items in the bundle's columns.
         events_of_item: [n] events of each item before retrieval's end.
         minimum_events: Items with fewer events share the code 0.
+        most_ids: Most items with a code of their own, the most frequent ones; by default all.
     """
     known = events_of_item >= minimum_events
+    if most_ids is not None and known.sum() > most_ids:
+        known[np.argsort(-events_of_item, kind="stable")[most_ids:]] = False
     ids = np.where(known, np.cumsum(known), 0)
     levels = [_codes(texts) for texts in _category_levels(_texts(catalogue, "category"))]
     return np.stack([ids, *levels, _codes(_texts(catalogue, "brand"))], axis=1).astype(np.int32)
 
 
-def title_words(catalogue: pa.Table) -> tuple[npt.NDArray[np.int32], int]:
-    """Codes of each title's first words `[n, TITLE_WORDS]`, 0 = none, and the size of their vocabulary."""
-    words = [WORD.findall(title.lower())[:TITLE_WORDS] for title in _texts(catalogue, "title")]
-    counts = Counter(chain.from_iterable(words))
-    frequent = [word for word, count in counts.most_common(VOCABULARY_WORDS) if count > 1]
-    code_of = {word: code for code, word in enumerate(frequent, start=1)}
-    codes = np.zeros((len(words), TITLE_WORDS), np.int32)
-    rows = np.repeat(np.arange(len(words)), [len(row) for row in words])
-    places = np.concatenate([np.arange(len(row)) for row in words]).astype(np.int64)
-    codes[rows, places] = [code_of.get(word, 0) for word in chain.from_iterable(words)]
-    return codes, len(frequent)
+def title_words(catalogue: pa.Table) -> npt.NDArray[np.int32]:
+    """[n, TITLE_WORDS] codes of each title's first words that other titles share, 0 = none."""
+    return _shared_codes(
+        [WORD.findall(title.lower())[:TITLE_WORDS] for title in _texts(catalogue, "title")], TITLE_WORDS
+    )
+
+
+def attribute_codes(catalogue: pa.Table) -> npt.NDArray[np.int32]:
+    """[n, ATTRIBUTES] codes of each item's first attributes that other items share, 0 = none."""
+    if "attributes" not in catalogue.column_names:
+        return np.zeros((catalogue.num_rows, 0), np.int32)
+    lists = catalogue.column("attributes").to_pylist()
+    return _shared_codes([(values or [])[:ATTRIBUTES] for values in lists], ATTRIBUTES)
 
 
 def price_levels(prices: npt.NDArray[np.float64], levels: int = 20) -> npt.NDArray[np.int32]:
@@ -64,6 +75,19 @@ def price_levels(prices: npt.NDArray[np.float64], levels: int = 20) -> npt.NDArr
         return np.zeros(len(prices), np.int32)
     edges = np.unique(np.quantile(prices[known], np.linspace(0, 1, levels + 1)[1:-1]))
     return np.where(known, np.searchsorted(edges, prices, side="right") + 1, 0).astype(np.int32)
+
+
+def _shared_codes(words: Sequence[Sequence[str]], width: int) -> npt.NDArray[np.int32]:
+    """[n, width] codes of the frequent ones among words that come more than once, 0 = none."""
+    counts = Counter(chain.from_iterable(words))
+    frequent = [word for word, count in counts.most_common(VOCABULARY_WORDS) if count > 1]
+    code_of = {word: code for code, word in enumerate(frequent, start=1)}
+    codes = np.zeros((len(words), width), np.int32)
+    sizes = np.array([len(row) for row in words], np.int64)
+    rows = np.repeat(np.arange(len(words)), sizes)
+    places = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    codes[rows, places] = [code_of.get(word, 0) for word in chain.from_iterable(words)]
+    return codes
 
 
 def _texts(catalogue: pa.Table, column: str) -> list[str]:

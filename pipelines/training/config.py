@@ -7,6 +7,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipelines.errors import WrongUsageError
 
+Budget = Literal["full", "demo", "short"]
+"""How long a training may take: all it needs, minutes for a first look, or less still for a test."""
+
+BUDGETS: Mapping[Budget, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
+    "full": ({}, {}),
+    "demo": ({"most_steps": 320, "checks": 2}, {"users_per_request": 1_500}),
+    "short": ({"most_steps": 120, "checks": 1}, {"users_per_request": 1_000}),
+}
+"""By budget, the fields of retrieval and of ranking that differ."""
+
 
 class Frozen(BaseModel):
     """Base of the configurations: unchangeable, and a misspelt field is an error."""
@@ -15,55 +25,62 @@ class Frozen(BaseModel):
 
 
 class RetrievalConfig(Frozen):
-    """The two-tower model."""
+    """The sequence model."""
 
-    history_length: int = Field(default=64, ge=1)
+    history_length: int = Field(default=64, ge=2)
     """Events that the query encoder sees, newest first (L)."""
 
-    dimensions: int = Field(default=64, ge=8)
+    dimensions: int = Field(default=128, ge=8)
     """Length of query and item vectors (D)."""
 
-    blocks: int = Field(default=1, ge=0)
+    blocks: int = Field(default=2, ge=0)
     """Self-attention blocks over the history."""
 
     heads: int = Field(default=2, ge=1)
     """Attention heads of each block."""
 
-    dropout: float = Field(default=0.1, ge=0, lt=1)
-    """Share of activations dropped in training."""
+    dropout: float = Field(default=0.5, ge=0, lt=1)
+    """Share of activations dropped where events are passed over `settled_passes` times or more. Where they
+    are seen less often, there is less to learn by heart, and the share is smaller by as much."""
 
-    id_dropout: float = Field(default=0.1, ge=0, lt=1)
-    """Share of item ids hidden in training, so that content learns to speak for items without history."""
+    settled_passes: float = Field(default=6, gt=0)
+    """Passes over the events from which on dropout is whole."""
 
     minimum_events: int = Field(default=3, ge=1)
-    """Events that an item needs to get an id of its own in retrieval; rarer ones live by their content."""
+    """Events that an item needs to get a vector of its own beside its content's; rarer ones live by that."""
 
-    positives: int = Field(default=16, ge=1)
-    """Items sampled per request from what the user took within the horizon after it."""
+    most_ids: int = Field(default=20_000, ge=1)
+    """Items with a vector of their own, the most frequent ones: bounds the cost of a step."""
 
-    extra_negatives: int = Field(default=1024, ge=0)
-    """Items drawn uniformly from the catalogue per batch: more negatives, beside the batch's own items."""
+    negatives: int = Field(default=512, ge=1)
+    """Items drawn from the catalogue for a batch, shared by all its events."""
 
     temperature: float = Field(default=0.07, gt=0)
     """Divisor of the cosine logits."""
 
-    batch_size: int = Field(default=64, ge=2)
-    """Requests per step; each brings `positives` rows."""
+    batch_size: int = Field(default=16, ge=1)
+    """Rows of `history_length` events per step."""
 
-    epochs: int = Field(default=2, ge=1)
-    """Most passes over the requests; the best one on validation is kept."""
+    epochs: int = Field(default=18, ge=1)
+    """Passes over the events, unless they make fewer or more steps than the next two fields allow."""
 
-    patience: int = Field(default=1, ge=1)
-    """Passes without a better validation recall before training stops."""
+    least_steps: int = Field(default=400, ge=1)
+    """A small shop's events are passed over until there were so many steps."""
+
+    most_steps: int = Field(default=2_600, ge=1)
+    """A large shop's training ends here; what it saw is then a sample."""
+
+    checks: int = Field(default=9, ge=1)
+    """How often validation is looked at; the best of these states is kept."""
+
+    patience: int = Field(default=3, ge=1)
+    """Checks without a better figure before training stops."""
 
     learning_rate: float = Field(default=2e-3, gt=0)
-    """Adam's first learning rate; it falls by a cosine to a tenth."""
+    """Adam's first learning rate; it falls by a cosine to nothing."""
 
-    request_days: float = Field(default=7, gt=0)
-    """Days between a user's training requests; less where the shop's history is short."""
-
-    requests_per_epoch: int = Field(default=10_000, ge=1)
-    """Most requests in one pass; larger shops are sampled anew for every pass."""
+    state_days: float = Field(default=7, gt=0)
+    """Days between the instants at which users' features are known to retrieval."""
 
 
 class RankingConfig(Frozen):
@@ -137,7 +154,7 @@ class TrainingConfig(Frozen):
     """The ranking model."""
 
     @classmethod
-    def of(cls, choices: Mapping[str, Any] | None, *, budget: Literal["full", "short"] = "full") -> Self:
+    def of(cls, choices: Mapping[str, Any] | None, *, budget: Budget = "full") -> Self:
         """The configuration with these choices over the defaults, shortened where the budget says so.
 
         Raises:
@@ -147,8 +164,10 @@ class TrainingConfig(Frozen):
             config = cls.model_validate(dict(choices or {}))
         except ValidationError as error:
             raise WrongUsageError(f"expected the fields of TrainingConfig, received {error}") from error
-        if budget == "full":
-            return config
-        retrieval = config.retrieval.model_copy(update={"epochs": 1, "requests_per_epoch": 6_000})
-        ranking = config.ranking.model_copy(update={"epochs": 2, "users_per_request": 800})
-        return config.model_copy(update={"retrieval": retrieval, "ranking": ranking})
+        retrieval, ranking = BUDGETS[budget]
+        return config.model_copy(
+            update={
+                "retrieval": config.retrieval.model_copy(update=dict(retrieval)),
+                "ranking": config.ranking.model_copy(update=dict(ranking)),
+            }
+        )

@@ -62,7 +62,7 @@ class Standardize(tf.keras.layers.Layer):
 
 
 class Profile(tf.keras.layers.Layer):
-    """Codes of categorical user features `[B, P]` to their embeddings side by side `[B, P * width]`."""
+    """Codes of categorical user features `[..., P]` to their embeddings side by side `[..., P * width]`."""
 
     def __init__(self, sizes: list[int], width: int, name: str) -> None:
         super().__init__(name=name)
@@ -72,5 +72,5 @@ class Profile(tf.keras.layers.Layer):
         ]
 
     def call(self, codes: Tensor) -> Tensor:
-        """[B, P * width] of [B, P]."""
-        return tf.concat([table(codes[:, place]) for place, table in enumerate(self.tables)], axis=-1)
+        """[..., P * width] of [..., P]."""
+        return tf.concat([table(codes[..., place]) for place, table in enumerate(self.tables)], axis=-1)

@@ -14,8 +14,8 @@ import numpy as np
 from pipelines.errors import WrongUsageError
 from pipelines.settings import Settings, load_settings
 from pipelines.training.config import TrainingConfig
-from pipelines.training.item_state import write_item_state
-from pipelines.training.training_set import TrainingSet
+from pipelines.training.item_state import write_item_state, write_state_of
+from pipelines.training.training_set import TEST, TrainingSet
 
 __all__ = ["build_training_set", "train_ranking", "train_retrieval", "write_item_state"]
 
@@ -42,14 +42,14 @@ def build_training_set(
 
 
 def train_retrieval(as_of: datetime | str, workdir: Path | str) -> dict[str, Any]:
-    """Train the two-tower model; write item vectors and the query encoder into the bundle.
+    """Train the sequence model; write item vectors and the query encoder into the bundle.
 
     Args:
         as_of: That of the training set, as a check.
         workdir: The bundle under construction.
     """
     from pipelines.training.retrieval.export import export
-    from pipelines.training.retrieval.report import recalls
+    from pipelines.training.retrieval.sources import recalls, weigh_sources
     from pipelines.training.retrieval.train import train
 
     material = _material(as_of, workdir)
@@ -57,8 +57,10 @@ def train_retrieval(as_of: datetime | str, workdir: Path | str) -> dict[str, Any
     def step() -> dict[str, Any]:
         trained = train(material)
         parity = export(trained, material)
+        weights = weigh_sources(material)
         return {
             **recalls(material),
+            **{f"{source}_weight": weight for source, weight in weights.items()},
             "curve": trained.curve,
             "parameters": sum(int(np.prod(one.shape)) for one in trained.model.trainable_variables),
             "parity": parity.to_json(),
@@ -81,10 +83,10 @@ def train_ranking(as_of: datetime | str, workdir: Path | str) -> dict[str, Any]:
     material = _material(as_of, workdir)
 
     def step() -> dict[str, Any]:
-        write_item_state(material.workdir, material.split.retrieval_until)
+        write_state_of(material, material.ranking_names[0])
         trained = train(material)
         parity = export(trained, material)
-        write_item_state(material.workdir, material.split.test_from)
+        write_state_of(material, TEST)
         return {
             **trained.metrics,
             "rows": trained.rows,

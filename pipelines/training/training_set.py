@@ -22,39 +22,15 @@ import pyarrow.parquet as pq
 from pipelines.errors import TrainingError
 from pipelines.evaluation.split import TimeSplit, Window
 from pipelines.training.config import TrainingConfig
+from pipelines.training.material import Requests, UserStates, type_codes
 from pipelines.training.shop import Interactions
-from serving.bundle import Bundle, Spec
+from serving.bundle import read_spec
 from serving.users import UserBatch
 
 FACTS, USERS, INTERACTIONS = "facts.json", "users.parquet", "interactions.npz"
 RETRIEVAL_USERS = "retrieval-users.npz"
-VALIDATION, TEST, FINAL = "validation", "test", "final"
-"""Names of instants: of the validation requests, of the test requests, and of the release itself."""
-
-
-@dataclass(frozen=True, slots=True)
-class Requests:
-    """Requests of many users at one instant."""
-
-    at: datetime
-    rows: npt.NDArray[np.int64]
-    """[B] rows of the users in the training set."""
-    user_ids: pa.StringArray
-    users: UserBatch
-
-
-@dataclass(frozen=True, slots=True)
-class UserStates:
-    """Features of users over time, for retrieval: one row for each user and instant, ordered by both."""
-
-    rows: npt.NDArray[np.int64]
-    """[R] rows of the users."""
-    at_s: npt.NDArray[np.int64]
-    """[R] unix seconds from which the values are known."""
-    features: npt.NDArray[np.float32]
-    """[R, U], NaN = unknown."""
-    profile: npt.NDArray[np.int32]
-    """[R, P], 0 = unknown."""
+TEST, FINAL = "test", "final"
+"""Names of instants beside those of training: of the test requests, and of the release itself."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +45,8 @@ class TrainingSet:
     lake_versions: dict[str, int]
     instants: dict[str, datetime]
     """By name: `ranking-0`, `ranking-1`, … (oldest first), `validation`, `test`, `final`."""
+    repeats: bool = True
+    """A shop's customers may buy again what they had."""
 
     @classmethod
     def open(cls, workdir: Path | str) -> Self:
@@ -128,10 +106,15 @@ class TrainingSet:
         with np.load(self.directory / INTERACTIONS, allow_pickle=False) as arrays:
             return Interactions(**{entry.name: arrays[entry.name] for entry in fields(Interactions)})
 
-    @cached_property
-    def spec(self) -> Spec:
-        """What the graphs and arrays agree on."""
-        return Bundle.open(self.workdir).spec
+    @property
+    def n_users(self) -> int:
+        """Rows of users."""
+        return len(self.user_ids)
+
+    @property
+    def learning(self) -> Interactions:
+        """The events that retrieval learns from."""
+        return self.interactions.before(self.split.retrieval_until)
 
     @property
     def ranking_names(self) -> list[str]:
@@ -139,21 +122,37 @@ class TrainingSet:
         return [name for name in self.instants if name.startswith("ranking-")]
 
     @property
-    def target_codes(self) -> npt.NDArray[np.int32]:
-        """1-based codes of the target types."""
-        return codes_of(self.event_types, self.target_types)
-
-    @property
     def event_weights(self) -> npt.NDArray[np.float64]:
-        """[T + 1] what an event of each type code counts in the sources made from history."""
-        return np.array([0.0, *(self.spec.event_weights.get(name, 0.1) for name in self.event_types)])
+        """[T + 1] what an event of each type code counts in what is made from history."""
+        named = read_spec(self.workdir).event_weights
+        return np.array([0.0, *(named.get(name, 0.1) for name in self.event_types)])
+
+    def known(self, name: str) -> Interactions:
+        """The events before the instant of that name."""
+        return self.interactions.before(self.instants[name])
+
+    def at_s(self, name: str) -> float:
+        """The instant of that name in unix seconds."""
+        return self.instants[name].timestamp()
+
+    def name_of(self, at: datetime) -> str:
+        """The name of one of the instants.
+
+        Raises:
+            TrainingError: The training set has no such instant.
+        """
+        names = [name for name, instant in self.instants.items() if instant == at]
+        if not names:
+            known = ", ".join(f"{name} {instant.isoformat()}" for name, instant in self.instants.items())
+            raise TrainingError(f"expected one of the instants {known}; received {at.isoformat()}")
+        return names[0]
 
     def requests(self, name: str) -> Requests:
         """The requests made at the instant of that name."""
         with np.load(self.directory / f"requests-{name}.npz", allow_pickle=False) as arrays:
             users = UserBatch(**{entry.name: arrays[entry.name] for entry in fields(UserBatch)})
             rows = arrays["rows"]
-        return Requests(self.instants[name], rows, self.user_ids.take(pa.array(rows)), users)
+        return Requests(rows, users)
 
     def save_requests(self, name: str, rows: npt.NDArray[np.int64], users: UserBatch) -> None:
         """Write the requests of users' rows."""
@@ -165,33 +164,29 @@ class TrainingSet:
         with np.load(self.directory / RETRIEVAL_USERS, allow_pickle=False) as arrays:
             return UserStates(**{entry.name: arrays[entry.name] for entry in fields(UserStates)})
 
-    def item_features(self, at: datetime) -> npt.NDArray[np.float32]:
-        """[n, F] item features as known at one of the instants.
-
-        Raises:
-            TrainingError: The training set holds no features of that instant.
-        """
-        names = [name for name, instant in self.instants.items() if instant == at]
-        if not names:
-            known = ", ".join(f"{name} {instant.isoformat()}" for name, instant in self.instants.items())
-            raise TrainingError(f"expected one of the instants {known}; received {at.isoformat()}")
-        features: npt.NDArray[np.float32] = np.load(
-            self.directory / f"items-{names[0]}.npy", allow_pickle=False
-        )
+    def item_features(self, name: str) -> npt.NDArray[np.float32]:
+        """[n, F] item features as known at the instant of that name."""
+        features: npt.NDArray[np.float32] = np.load(self.directory / f"items-{name}.npy", allow_pickle=False)
         return features
 
-    def labels(self, window: Window, codes: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:
-        """Ascending keys `user row * n_items + item` of the pairs with such an event in the window."""
+    def labels(self, name: str, types: tuple[str, ...]) -> npt.NDArray[np.int64]:
+        """Ascending keys `user row * n_items + item` of the pairs with such an event in the name's window."""
+        window = self._window(name)
         inside = self.interactions.between(window.starts_at, window.ends_at)
-        inside = inside.rows(np.isin(inside.types, codes))
+        inside = inside.rows(np.isin(inside.types, type_codes(self.event_types, types)))
         return np.unique(inside.users * np.int64(len(self.item_ids)) + inside.items)
+
+    def ratings(self, name: str) -> Interactions:
+        """The events of the name's window that bear ratings."""
+        window = self._window(name)
+        given = self.interactions.between(window.starts_at, window.ends_at)
+        return given.rows(np.isfinite(given.ratings))
+
+    def _window(self, name: str) -> Window:
+        """What the users did in it labels the requests of that name."""
+        return self.split.test if name == TEST else self.split.labels_of(self.instants[name])
 
 
 def training_directory(workdir: Path) -> Path:
     """The folder beside a bundle under construction that holds its training set."""
     return workdir.with_name(workdir.name + ".training")
-
-
-def codes_of(event_types: tuple[str, ...], names: tuple[str, ...]) -> npt.NDArray[np.int32]:
-    """1-based codes of event types."""
-    return np.array([event_types.index(name) + 1 for name in names], np.int32)

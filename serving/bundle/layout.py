@@ -55,6 +55,10 @@ ARRAYS: dict[str, ArrayFormat] = {
     "neighbour_scores": ArrayFormat(np.float32, 2),
     "complements": ArrayFormat(np.int32, 2, holds_items=True),
     "complement_scores": ArrayFormat(np.float32, 2),
+    "followers": ArrayFormat(np.int32, 2, holds_items=True),
+    "follower_scores": ArrayFormat(np.float32, 2),
+    "lookalikes": ArrayFormat(np.int32, 2, holds_items=True),
+    "lookalike_scores": ArrayFormat(np.float32, 2),
 }
 """Every array of a bundle: `<name>.npy`."""
 

@@ -60,6 +60,12 @@ class Bundle:
     complements: Integers
     """[n, M] item indices bought in one basket with the item, best first, -1 = none."""
     complement_scores: Floats
+    followers: Integers
+    """[n, M] item indices that users took after the item, most often first, -1 = none."""
+    follower_scores: Floats
+    lookalikes: Integers
+    """[n, M] item indices that are described most like the item, best first, -1 = none."""
+    lookalike_scores: Floats
     popularity_order: Integers
     """[n] item indices, most popular first."""
     _columns: tuple[pa.Array, ...]
@@ -197,6 +203,8 @@ def _check_widths(spec: Spec, arrays: dict[str, npt.NDArray[Any]]) -> None:
         "item_features": len(spec.item_features),
         "neighbour_scores": arrays["neighbours"].shape[1],
         "complement_scores": arrays["complements"].shape[1],
+        "follower_scores": arrays["followers"].shape[1],
+        "lookalike_scores": arrays["lookalikes"].shape[1],
     }
     for name, width in wanted.items():
         if arrays[name].shape[1] != width:

@@ -9,7 +9,7 @@ from typing import Any
 from serving.bundle.layout import SPEC
 from serving.errors import BundleError
 
-SOURCES = ("two_tower", "personal", "item_knn", "popularity")
+SOURCES = ("two_tower", "personal", "item_knn", "followers", "lookalikes", "popularity")
 """Every candidate source that the core knows."""
 
 
@@ -53,10 +53,19 @@ class Spec:
         default_factory=lambda: {"purchase": 1.0, "cart": 0.3, "view": 0.1}
     )
     """What an event of a type counts in the sources made from history; types not named count 0.1."""
+    repeats: bool = True
+    """Whether an item that a user had before may be offered again."""
     personal_half_life_days: float = 90.0
     """Days after which an event counts half in the sources made from history."""
     source_weights: Mapping[str, float] = field(
-        default_factory=lambda: {"two_tower": 1.0, "personal": 2.0, "item_knn": 1.0, "popularity": 0.5}
+        default_factory=lambda: {
+            "two_tower": 1.0,
+            "personal": 2.0,
+            "item_knn": 1.0,
+            "followers": 1.0,
+            "lookalikes": 0.5,
+            "popularity": 0.5,
+        }
     )
     """Each source's share of the C places when the sources are merged."""
 
@@ -125,6 +134,8 @@ def _typed(name: str, value: Any) -> Any:
             return _integer(value)
         if name == "personal_half_life_days":
             return float(value)
+        if name == "repeats":
+            return _boolean(value)
         if name in _WEIGHTS:
             return {str(key): float(weight) for key, weight in value.items()}
         if name == "profile_features":
@@ -137,6 +148,12 @@ def _typed(name: str, value: Any) -> Any:
 def _integer(value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError("not an integer")
+    return value
+
+
+def _boolean(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("not a boolean")
     return value
 
 

@@ -6,11 +6,12 @@ import numpy as np
 
 from pipelines.training import litert
 from pipelines.training.litert import Parity
+from pipelines.training.material import VALIDATION, Material
+from pipelines.training.ranking.model import NETWORK_INPUTS
 from pipelines.training.ranking.signals import signals
 from pipelines.training.ranking.train import TrainedRanker
 from pipelines.training.retrieval.export import user_inputs
 from pipelines.training.tensorflow import Tensor, tf
-from pipelines.training.training_set import VALIDATION, TrainingSet
 from serving.bundle import Bundle, write_spec
 from serving.bundle.layout import RANKER
 from serving.ranking import Encoder, ranker_inputs
@@ -22,7 +23,7 @@ LEAST_OVERLAP = 0.98
 COMPARED_USERS = 100
 
 
-def export(trained: TrainedRanker, material: TrainingSet) -> Parity:
+def export(trained: TrainedRanker, material: Material) -> Parity:
     """Write the flatbuffer, compressed where lists stay the same, and name its outputs in the spec.
 
     Returns:
@@ -41,15 +42,16 @@ def export(trained: TrainedRanker, material: TrainingSet) -> Parity:
             given["candidate_codes"],
             n_types=n_types,
         )
-        names = ("candidate_features", "retrieval_scores", "source_scores", "user_features", "user_profile")
-        return trained.outputs(signals=computed, **{name: given[name] for name in names})
+        return trained.outputs(signals=computed, **{name: given[name] for name in NETWORK_INPUTS[1:]})
 
     specs = {
+        "history_codes": tf.TensorSpec([1, spec.history_length, 1 + len(spec.code_columns)], tf.int32),
         **user_inputs(spec, spec.history_length),
         "candidate_codes": tf.TensorSpec([1, spec.candidates, 1 + len(spec.code_columns)], tf.int32),
         "candidate_features": tf.TensorSpec([1, spec.candidates, len(spec.item_features)], tf.float32),
         "retrieval_scores": tf.TensorSpec([1, spec.candidates], tf.float32),
         "source_scores": tf.TensorSpec([1, spec.candidates, len(spec.sources)], tf.float32),
+        "source_strengths": tf.TensorSpec([1, spec.candidates, len(spec.sources)], tf.float32),
     }
     users = material.requests(VALIDATION).users
     users = users.rows(np.arange(min(COMPARED_USERS, len(users))))

@@ -12,6 +12,7 @@ NETWORK_INPUTS = (
     "candidate_features",
     "retrieval_scores",
     "source_scores",
+    "source_strengths",
     "user_features",
     "user_profile",
 )
@@ -54,6 +55,7 @@ class RankingNetwork(tf.keras.layers.Layer):
         candidate_features: Tensor,
         retrieval_scores: Tensor,
         source_scores: Tensor,
+        source_strengths: Tensor,
         user_features: Tensor,
         user_profile: Tensor,
         training: bool = False,
@@ -65,6 +67,7 @@ class RankingNetwork(tf.keras.layers.Layer):
             candidate_features: [B, C, F] raw, NaN = unknown.
             retrieval_scores: [B, C] dot product of the towers.
             source_scores: [B, C, O] 1 / rank in each source.
+            source_strengths: [B, C, O] score as a share of the best one's in each source.
             user_features: [B, U] raw, NaN = unknown.
             user_profile: [B, P] codes.
             training: Whether dropout is on.
@@ -72,9 +75,13 @@ class RankingNetwork(tf.keras.layers.Layer):
         about_user = [self.users(user_features)]
         if self.profile is not None:
             about_user.append(self.profile(user_profile))
-        user = self.user_dense(tf.concat(about_user, axis=-1))[:, None, :]
-        user += tf.zeros_like(retrieval_scores)[..., None]
-        offers = tf.concat([retrieval_scores[..., None] * 2.0, tf.sqrt(source_scores)], axis=-1)
+        told = tf.concat(about_user, axis=-1)
+        # A product with a matrix of no rows is none to oneDNN.
+        user = self.user_dense(told) if told.shape[-1] else told
+        user = user[:, None, :] + tf.zeros_like(retrieval_scores)[..., None]
+        offers = tf.concat(
+            [retrieval_scores[..., None] * 2.0, tf.sqrt(source_scores), tf.sqrt(source_strengths)], axis=-1
+        )
         inputs = tf.concat([signals, offers, self.items(candidate_features), user], axis=-1)
         crossed = inputs
         for cross in self.crosses:

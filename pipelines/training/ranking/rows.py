@@ -5,18 +5,20 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.evaluation.split import Window
 from pipelines.training.item_state import write_quick_state
+from pipelines.training.material import Material
 from pipelines.training.ranking.model import EXPECTED_RATING
 from pipelines.training.ranking.signals import signals
+from pipelines.training.shop import Interactions
 from pipelines.training.tensorflow import Tensor, tf
-from pipelines.training.training_set import VALIDATION, TrainingSet, codes_of
 from serving.bundle import Bundle
 from serving.ranking import Encoder
 from serving.retrieval import retrieve
 from serving.users import UserBatch
 
 AT_ONCE = 32
+LEAST_LENGTH = 16
+"""Events that signals are computed from at least, known or not: some look at a certain place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class RankingRows:
     retrieval_scores: npt.NDArray[np.float32]
     """[R, C]"""
     source_scores: npt.NDArray[np.float32]
+    """[R, C, O]"""
+    source_strengths: npt.NDArray[np.float32]
     """[R, C, O]"""
     user_features: npt.NDArray[np.float32]
     """[R, U]"""
@@ -55,24 +59,24 @@ def tasks_of(event_types: tuple[str, ...], target_types: tuple[str, ...]) -> tup
     return (target_types[0], *others, *ratings)
 
 
-def ranking_rows(material: TrainingSet, name: str) -> RankingRows:
+def ranking_rows(material: Material, name: str) -> RankingRows:
     """Retrieve for the requests of that name as serving would have at their instant, and label the lists."""
     requests = material.requests(name)
-    write_quick_state(material, requests.at)
+    write_quick_state(material, name)
     bundle = Bundle.open(material.workdir)
     queries = Encoder(bundle).encode(requests.users)
     candidates = retrieve(bundle, requests.users, queries)
-    window = material.split.validation if name == VALIDATION else material.split.labels_of(requests.at)
-    targets = material.labels(window, material.target_codes)
+    targets = material.labels(name, material.target_types)
     return RankingRows(
         items=candidates.items,
         signals=compute_signals(bundle, requests.users, candidates.items),
         retrieval_scores=candidates.retrieval_scores,
         source_scores=candidates.source_scores,
+        source_strengths=candidates.source_strengths,
         user_features=requests.users.features,
         user_profile=requests.users.profile,
-        labels=_labels(material, window, requests.rows, candidates.items),
-        wanted=np.bincount(targets // bundle.n_items, minlength=len(material.user_ids))[requests.rows],
+        labels=_labels(material, name, requests.rows, candidates.items),
+        wanted=np.bincount(targets // bundle.n_items, minlength=material.n_users)[requests.rows],
         item_features=np.array(bundle.item_features),
     )
 
@@ -82,20 +86,26 @@ def compute_signals(
 ) -> npt.NDArray[np.float16]:
     """[R, C, S] the graph's own signals, computed for many users at once."""
     n_types = len(bundle.spec.event_types)
-
-    parts = []
+    lengths = np.count_nonzero(users.history_types, axis=1)
+    # Padding adds nothing to a signal: users of like histories go together, cut to the longest of them.
+    order, parts = np.argsort(lengths, kind="stable"), []
     for start in range(0, len(items), AT_ONCE):
-        part = slice(start, start + AT_ONCE)
+        part = order[start : start + AT_ONCE]
+        longest = max(LEAST_LENGTH, int(lengths[part].max(initial=0)))
+        some = users.rows(part)
         parts.append(
             _signals(
-                bundle.history_codes(users.history_items[part]),
-                users.history_types[part],
-                users.history_ages_s[part],
+                bundle.history_codes(some.history_items[:, :longest]),
+                some.history_types[:, :longest],
+                some.history_ages_s[:, :longest],
                 bundle.history_codes(items[part]),
                 n_types,
             ).numpy()
         )
-    return np.concatenate(parts)
+    computed = np.concatenate(parts)
+    signals_of = np.empty_like(computed)
+    signals_of[order] = computed
+    return signals_of
 
 
 @tf.function(reduce_retracing=True)
@@ -104,30 +114,27 @@ def _signals(codes: Tensor, types: Tensor, ages_s: Tensor, offered: Tensor, n_ty
 
 
 def _labels(
-    material: TrainingSet, window: Window, rows: npt.NDArray[np.int64], items: npt.NDArray[np.int32]
+    material: Material, name: str, rows: npt.NDArray[np.int64], items: npt.NDArray[np.int32]
 ) -> npt.NDArray[np.float32]:
-    """[R, C, T] what the users did with the offered items in the window."""
-    offered = rows[:, None] * np.int64(len(material.item_ids)) + items
+    """[R, C, T] what the users did with the offered items in the window of that name."""
+    n_items = len(material.item_features(name))
+    offered = rows[:, None] * np.int64(n_items) + items
     labels = []
     for task in tasks_of(material.event_types, material.target_types):
         if task == EXPECTED_RATING:
-            labels.append(_ratings(material, window, offered))
+            labels.append(_ratings(material.ratings(name), n_items, offered))
             continue
         names = material.target_types if task == material.target_types[0] else (task,)
-        taken = material.labels(window, codes_of(material.event_types, names))
+        taken = material.labels(name, names)
         labels.append(np.where(items >= 0, np.isin(offered, taken), False).astype(np.float32))
     return np.stack(labels, axis=-1)
 
 
-def _ratings(
-    material: TrainingSet, window: Window, offered: npt.NDArray[np.int64]
-) -> npt.NDArray[np.float32]:
-    """[R, C] the last rating that a user gave an item in the window, NaN where there is none."""
-    given = material.interactions.between(window.starts_at, window.ends_at)
-    given = given.rows(np.isfinite(given.ratings))
+def _ratings(given: Interactions, n_items: int, offered: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+    """[R, C] the last rating that a user gave an item, NaN where there is none."""
     if len(given) == 0:
         return np.full(offered.shape, np.nan, np.float32)
-    keys = given.users * np.int64(len(material.item_ids)) + given.items
+    keys = given.users * np.int64(n_items) + given.items
     order = np.lexsort((given.times, keys))
     last = np.append(keys[order][1:] != keys[order][:-1], True)
     keys, ratings = keys[order][last], given.ratings[order][last]

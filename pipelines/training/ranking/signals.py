@@ -92,7 +92,7 @@ def _visits(ages_s: Tensor, known: Tensor) -> Tensor:
 
 def _gaps(days: Tensor) -> Tensor:
     """[B, 2] how long ago the newest event was, and the one before the last ten."""
-    tenth = min(10, days.shape[1] - 1)
+    tenth = 10 if days.shape[1] is None else min(10, days.shape[1] - 1)
     return tf.math.log(1.0 + tf.stack([days[:, 0], days[:, tenth]], axis=-1)) / 3.0 - 1.0
 
 

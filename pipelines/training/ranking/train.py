@@ -11,11 +11,12 @@ from pipelines.evaluation.probabilities import auc, calibration_error
 from pipelines.training.config import RankingConfig
 from pipelines.training.fitting import fit_best
 from pipelines.training.layers import Standardize
+from pipelines.training.material import VALIDATION, Material
 from pipelines.training.ranking.calibration import fit_platt
 from pipelines.training.ranking.model import EXPECTED_RATING, NETWORK_INPUTS, Ranker, RankingNetwork, sigmoid
 from pipelines.training.ranking.rows import RankingRows, ranking_rows, tasks_of
 from pipelines.training.tensorflow import Tensor, fix_seeds, tf
-from pipelines.training.training_set import VALIDATION, TrainingSet
+from serving.bundle import Bundle
 
 LISTS_AT_ONCE = 128
 BUFFERED = 4
@@ -48,7 +49,7 @@ class TrainedRanker:
         return {"score": score, **named}
 
 
-def train(material: TrainingSet) -> TrainedRanker:
+def train(material: Material) -> TrainedRanker:
     """Train until validation NDCG@10 gets no better, keep the best epoch, and calibrate it there.
 
     The bundle in `workdir` must hold the query encoder and item vectors.
@@ -81,9 +82,9 @@ def train(material: TrainingSet) -> TrainedRanker:
     return _calibrated(model.network, validation, ratings, curve, rows)
 
 
-def build_network(material: TrainingSet, lists: list[RankingRows]) -> RankingNetwork:
+def build_network(material: Material, lists: list[RankingRows]) -> RankingNetwork:
     """The network with the statistics of the training lists, its weights not trained yet."""
-    spec = material.spec
+    spec = Bundle.open(material.workdir).spec
     offered = [part.item_features[np.unique(part.items[part.items >= 0])] for part in lists]
     return RankingNetwork(
         tasks_of(material.event_types, material.target_types),
@@ -105,6 +106,7 @@ def network_inputs(
         "candidate_features": np.where(items[..., None] >= 0, rows.item_features[items], np.float32(np.nan)),
         "retrieval_scores": rows.retrieval_scores[places],
         "source_scores": rows.source_scores[places],
+        "source_strengths": rows.source_strengths[places],
         "user_features": rows.user_features[chosen],
         "user_profile": rows.user_profile[chosen],
     }

@@ -1,75 +1,76 @@
-"""Item embeddings out of id and content, shared by both towers, and the candidate encoder on top of them."""
+"""Items to vectors, out of their id and their content, so that an item without history has one too."""
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
+from pipelines.training.catalogue import attribute_codes, price_levels, title_words
 from pipelines.training.config import RetrievalConfig
 from pipelines.training.tensorflow import Tensor, tf
 
 
 @dataclass(frozen=True, slots=True)
 class ItemContent:
-    """What the candidate encoder sees of every item."""
+    """What the item encoder sees of every item."""
 
-    codes: npt.NDArray[np.int32]
-    """[n, K] in the order of `CODE_COLUMNS`."""
-    words: npt.NDArray[np.int32]
-    """[n, W] codes of title words, 0 = none."""
-    prices: npt.NDArray[np.int32]
-    """[n] price levels, 0 = unknown."""
+    ids: npt.NDArray[np.int32]
+    """[n] codes of items with a vector of their own, 0 = too rare for one."""
+    bags: npt.NDArray[np.int32]
+    """[n, A] codes of everything else that is known, 0 = nothing more."""
 
+    @classmethod
+    def of(
+        cls, item_codes: npt.NDArray[np.int32], catalogue: pa.Table, prices: npt.NDArray[np.float64]
+    ) -> Self:
+        """Category path, brand, price level, attributes and title words as one bag of codes.
 
-class ItemEmbedding(tf.keras.layers.Layer):
-    """Codes `[..., K]` to the sum of their embeddings `[..., D]`; code 0 of the id means: no id known."""
-
-    def __init__(self, sizes: list[int], config: RetrievalConfig) -> None:
-        super().__init__(name="item_embedding")
-        self.id_dropout = config.id_dropout
-        self.tables = [
-            tf.keras.layers.Embedding(
-                size + 1,
-                config.dimensions,
-                embeddings_initializer=tf.keras.initializers.RandomNormal(stddev=config.dimensions**-0.5),
-                name=f"codes_{place}",
-            )
-            for place, size in enumerate(sizes)
+        Args:
+            item_codes: [n, K] in the order of `CODE_COLUMNS`, the id first.
+            catalogue: Items in the bundle's columns.
+            prices: [n] NaN = unknown.
+        """
+        kinds = [
+            *item_codes[:, 1:].T,
+            price_levels(prices),
+            attribute_codes(catalogue),
+            title_words(catalogue),
         ]
+        bags, first = [], 0
+        for kind in kinds:
+            codes = kind if kind.ndim == 2 else kind[:, None]
+            bags.append(np.where(codes > 0, codes + first, 0))
+            first += int(codes.max(initial=0))
+        known = np.concatenate(bags, axis=1)
+        # Known codes to the front, and no column that is empty everywhere.
+        known = np.take_along_axis(known, np.argsort(known == 0, axis=1, kind="stable"), 1)
+        width = max(1, int((known > 0).sum(axis=1).max(initial=0)))
+        return cls(item_codes[:, 0].astype(np.int32), known[:, :width].astype(np.int32))
 
-    def call(self, codes: Tensor, training: bool = False) -> Tensor:
-        """[..., D] of [..., K]; in training some ids are hidden."""
-        ids = codes[..., 0]
-        if training and self.id_dropout:
-            ids = tf.where(tf.random.uniform(tf.shape(ids)) < self.id_dropout, tf.zeros_like(ids), ids)
-        parts = [self.tables[0](ids)]
-        parts += [table(codes[..., place]) for place, table in enumerate(self.tables) if place > 0]
-        return tf.add_n(parts)
 
+class ItemEncoder(tf.keras.layers.Layer):
+    """Items by index `[...]` to vectors of length 1 `[..., D]`: the id's own plus its content's mean."""
 
-class CandidateEncoder(tf.keras.layers.Layer):
-    """Items by index to vectors of length 1, from id, category path, brand, title words and price level."""
-
-    def __init__(self, content: ItemContent, embedding: ItemEmbedding, config: RetrievalConfig) -> None:
-        super().__init__(name="candidate_encoder")
-        self.codes, self.words, self.prices = (
-            tf.constant(values) for values in (content.codes, content.words, content.prices)
+    def __init__(self, content: ItemContent, config: RetrievalConfig) -> None:
+        super().__init__(name="item_encoder")
+        self.ids, self.bags = tf.constant(content.ids), tf.constant(content.bags)
+        self.id_table, self.content_table = (
+            # Small at the start: a vector's direction turns by the step over its length.
+            self.add_weight(
+                name,
+                (int(codes.max(initial=0)) + 1, config.dimensions),
+                initializer=tf.keras.initializers.RandomNormal(stddev=0.02),
+            )
+            for name, codes in (("ids", content.ids), ("content", content.bags))
         )
-        self.embedding = embedding
-        self.word_table = tf.keras.layers.Embedding(
-            int(content.words.max()) + 1, config.dimensions, name="words"
-        )
-        self.price_table = tf.keras.layers.Embedding(
-            int(content.prices.max()) + 1, config.dimensions, name="prices"
-        )
-        self.hidden = tf.keras.layers.Dense(2 * config.dimensions, activation="relu", name="hidden")
-        self.out = tf.keras.layers.Dense(config.dimensions, name="out", kernel_initializer="zeros")
 
-    def call(self, items: Tensor, training: bool = False) -> Tensor:
-        """[C, D] of item indices [C]."""
-        words = tf.gather(self.words, items)
-        told = tf.cast(words > 0, tf.float32)[..., None]
-        text = tf.reduce_sum(self.word_table(words) * told, axis=1) / (tf.reduce_sum(told, axis=1) + 1.0)
-        whole = self.embedding(tf.gather(self.codes, items), training=training)
-        whole += text + self.price_table(tf.gather(self.prices, items))
-        return tf.math.l2_normalize(whole + self.out(self.hidden(whole)), axis=-1)
+    def call(self, items: Tensor) -> Tensor:
+        """[..., D] of item indices [...]."""
+        ids, bags = tf.gather(self.ids, items), tf.gather(self.bags, items)
+        told = tf.cast(bags > 0, tf.float32)[..., None]
+        words = tf.reduce_sum(tf.gather(self.content_table, bags) * told, axis=-2)
+        content = words / tf.maximum(tf.reduce_sum(told, axis=-2), 1.0)
+        own = tf.gather(self.id_table, ids) * tf.cast(ids > 0, tf.float32)[..., None]
+        return tf.math.l2_normalize(own + content, axis=-1)

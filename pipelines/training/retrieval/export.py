@@ -6,10 +6,11 @@ import numpy as np
 
 from pipelines.training import litert
 from pipelines.training.litert import Parity
+from pipelines.training.material import VALIDATION, Material
+from pipelines.training.retrieval.encoders import Encoders
 from pipelines.training.retrieval.model import QUERY_INPUTS
 from pipelines.training.retrieval.train import TrainedRetrieval
 from pipelines.training.tensorflow import Tensor, tf
-from pipelines.training.training_set import VALIDATION, TrainingSet
 from serving.bundle import Bundle, Spec, write_array
 from serving.bundle.layout import QUERY_ENCODER
 from serving.ranking import encoder_inputs
@@ -23,7 +24,6 @@ COMPARED_USERS = 200
 def user_inputs(spec: Spec, length: int) -> dict[str, Any]:
     """`tf.TensorSpec` of the inputs about the user, for a history of this length."""
     return {
-        "history_codes": tf.TensorSpec([1, length, 1 + len(spec.code_columns)], tf.int32),
         "history_types": tf.TensorSpec([1, length], tf.int32),
         "history_ages_s": tf.TensorSpec([1, length], tf.float32),
         "user_features": tf.TensorSpec([1, len(spec.user_features)], tf.float32),
@@ -31,27 +31,31 @@ def user_inputs(spec: Spec, length: int) -> dict[str, Any]:
     }
 
 
-def export(trained: TrainedRetrieval, material: TrainingSet) -> Parity:
+def export(trained: TrainedRetrieval, material: Material) -> Parity:
     """Write item vectors and the flatbuffer; compressed where the nearest items stay the same.
 
     Returns:
         How close the written flatbuffer is to the trained encoder on validation requests.
     """
-    bundle = Bundle.open(material.workdir)
-    vectors = trained.item_vectors(bundle.n_items)
+    encoders = Encoders(trained.model)
+    vectors = encoders.item_vectors(Bundle.open(material.workdir).n_items)
     write_array(material.workdir, "item_vectors", vectors)
+    bundle = Bundle.open(material.workdir)
     users = material.requests(VALIDATION).users
-    inputs = encoder_inputs(bundle, users.rows(slice(0, COMPARED_USERS)))
-    expected = trained.queries(inputs)
+    users = users.rows(slice(0, COMPARED_USERS))
+    expected = encoders.query_vectors(vectors, bundle, users)
 
     def encode(**given: Tensor) -> dict[str, Tensor]:
         return {"query": trained.model.query(**{name: given[name] for name in QUERY_INPUTS})}
 
-    path = material.workdir / QUERY_ENCODER
-    specs = user_inputs(bundle.spec, bundle.spec.history_length_retrieval)
+    path, length = material.workdir / QUERY_ENCODER, bundle.spec.history_length_retrieval
+    specs = {
+        "history_vectors": tf.TensorSpec([1, length, vectors.shape[1]], tf.float32),
+        **user_inputs(bundle.spec, length),
+    }
     for quantization in dict.fromkeys([material.config.quantization, "none"]):
         litert.convert(encode, [trained.model.query], specs, quantization, path)
-        received = litert.run(path, inputs)["query"]
+        received = litert.run(path, encoder_inputs(bundle, users))["query"]
         parity = Parity(
             "query_encoder",
             litert.overlap(expected @ vectors.T, received @ vectors.T),

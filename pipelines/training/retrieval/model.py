@@ -1,87 +1,79 @@
-"""The two-tower model: a TFRS retrieval task over in-batch and extra negatives, with logQ correction."""
+"""The retrieval model: query and item encoders on one scale, learned to foretell what comes next, in TFRS."""
 
 import numpy as np
 import numpy.typing as npt
 
 from pipelines.training.config import RetrievalConfig
-from pipelines.training.retrieval.content import CandidateEncoder
+from pipelines.training.retrieval.content import ItemEncoder
 from pipelines.training.retrieval.query import QueryEncoder
 from pipelines.training.tensorflow import Tensor, tf, tfrs
 
-QUERY_INPUTS = ("history_codes", "history_types", "history_ages_s", "user_features", "user_profile")
+HISTORY_INPUTS = ("history_vectors", "history_types", "history_ages_s")
+QUERY_INPUTS = (*HISTORY_INPUTS, "user_features", "user_profile")
+"""The query encoder's inputs, as the release format names them."""
 
 
-class TwoTower(tfrs.Model):
-    """Requests and the items that followed them, drawn together; other items pushed apart."""
+class SequenceRetrieval(tfrs.Model):
+    """Two towers: what a user is likely to want after each event, and what each item is."""
 
     def __init__(
         self,
         query: QueryEncoder,
-        candidate: CandidateEncoder,
-        sampling: npt.NDArray[np.float32],
+        item: ItemEncoder,
+        chances: npt.NDArray[np.float64],
         config: RetrievalConfig,
     ) -> None:
-        """Join the towers.
-
-        Args:
-            query: Encodes users.
-            candidate: Encodes items.
-            sampling: [n] chance of each item to be drawn into a batch, up to a common factor, at most 1.
-            config: Choices of the model.
-        """
+        """Join the towers; `chances` [n] are those with which an item is drawn as a negative."""
         super().__init__()
-        self.query, self.candidate = query, candidate
-        self.sampling = tf.constant(sampling)
-        self.extra_negatives = config.extra_negatives
-        self.task = tfrs.tasks.Retrieval(temperature=config.temperature)
+        self.query, self.item = query, item
+        self.expected = tf.constant(np.log(config.negatives * chances), tf.float32)
+        self.temperature = config.temperature
 
     def compute_loss(self, inputs: dict[str, Tensor], training: bool = False) -> Tensor:
-        """Mean cross-entropy of each positive among all items of the batch.
+        """Mean cross-entropy of each target among items drawn for the whole batch (sampled softmax).
+
+        How often an item is expected among the negatives comes off its logit (logQ: Bengio and Senecal, 2008;
+        Yi et al., 2019); an item is no negative of itself.
 
         Args:
-            inputs: The query encoder's inputs `[B, …]` and `positives` `[B, P]` item indices.
+            inputs: What `Tape.batch` gives, with `user_features` and `user_profile` of every event, and
+                `negatives` [K].
             training: Whether dropout is on.
         """
-        positives = inputs["positives"]
-        n_positives = positives.shape[1]
-        queries = self.query(**{name: inputs[name] for name in QUERY_INPUTS}, training=training)
-        n_items = self.sampling.shape[0]
-        extra = tf.random.uniform([self.extra_negatives], 0, n_items, tf.int32)
-        items = tf.concat([tf.reshape(positives, [-1]), extra], axis=0)
-        vectors = self.candidate(items, training=training)
-        # Another positive of the same request is no negative, wherever in the batch it was drawn.
-        is_own = tf.reduce_any(positives[:, :, None] == items[None, None, :], axis=1)
-        rows = tf.shape(positives)[0] * n_positives
-        allowed = tf.repeat(~is_own, n_positives, axis=0) | tf.eye(rows, tf.shape(items)[0], dtype=tf.bool)
-        loss = self.task(
-            tf.repeat(queries, n_positives, axis=0),
-            vectors,
-            candidate_sampling_probability=tf.gather(self.sampling, items),
-            score_mask=allowed,
-            compute_metrics=False,
-            compute_batch_metrics=False,
+        own = inputs["segments"][:, :, None] == inputs["segments"][:, None, :]
+        not_later = inputs["times_s"][:, None, :] <= inputs["times_s"][:, :, None]
+        states = self.query.states(
+            self.item(inputs["items"]),
+            inputs["types"],
+            inputs["gaps_s"],
+            inputs["positions"],
+            tf.cast(own & not_later, tf.float32),
+            training=training,
         )
-        return loss / tf.cast(rows, tf.float32)
+        queries = self.query.queries(
+            states, inputs["user_features"], inputs["user_profile"], training=training
+        )
+        queries = tf.reshape(queries, [-1, queries.shape[-1]])
+        targets = tf.reshape(inputs["targets"], [-1])
+        drawn = inputs["negatives"]
+        positive = tf.reduce_sum(queries * self.item(targets), axis=-1) / self.temperature
+        negative = tf.matmul(queries, self.item(drawn), transpose_b=True) / self.temperature
+        negative -= tf.gather(self.expected, drawn)[None, :]
+        negative = tf.where(drawn[None, :] == targets[:, None], -1e9, negative)
+        everything = tf.concat([positive[:, None], negative], axis=1)
+        return tf.reduce_mean(tf.reduce_logsumexp(everything, axis=1) - positive)
 
 
-def sampling_chances(
-    label_counts: npt.NDArray[np.int64], rows_per_batch: int, extra_negatives: int
-) -> npt.NDArray[np.float32]:
-    """[n] how often each item is expected in a batch, scaled to at most 1.
+def drawing_chances(events_of_item: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
+    """[n] chances to be drawn as a negative: half by frequency, half all alike.
 
-    An item comes as someone's positive, in proportion to its labels, or as one of the uniform extra negatives
-    (mixed negative sampling, Yang et al., 2020). The logarithm is taken off its logit (Yi et al., 2019),
-    where a common factor does not matter.
+    Frequent items are the hard ones, and rare ones must be pushed away from those whom nothing draws to them
+    (mixed negative sampling: Yang et al., 2020).
 
     Args:
-        label_counts: [n] labels of each item.
-        rows_per_batch: Positives in a batch.
-        extra_negatives: Uniform draws in a batch.
+        events_of_item: [n] events with each item.
     """
-    expected = rows_per_batch * label_counts / max(label_counts.sum(), 1) + extra_negatives / len(
-        label_counts
-    )
-    # Without extra negatives an item without labels is never drawn; any chance above 0 will do for it.
-    expected = np.maximum(expected, expected.max() * 1e-6)
-    chances: npt.NDArray[np.float32] = (expected / expected.max()).astype(np.float32)
+    counts = events_of_item / max(int(events_of_item.sum()), 1)
+    chances: npt.NDArray[np.float64] = 0.5 * (counts + 1 / len(counts))
+    chances /= chances.sum()
     return chances

@@ -1,0 +1,85 @@
+"""Aisle's own recommender on a trial: the models, sources and ranking of retraining, without a lake."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.training.config import TrainingConfig
+from pipelines.training.item_state import write_state_of
+from pipelines.training.ranking import export as ranking_export
+from pipelines.training.ranking.train import train as train_ranking
+from pipelines.training.retrieval import export as retrieval_export
+from pipelines.training.retrieval.sources import recalls, weigh_sources
+from pipelines.training.retrieval.train import train as train_retrieval
+from pipelines.training.trial import Stage, Trial
+from pipelines.training.trial_material import TEST, TrialMaterial, users_of
+from serving.bundle import Bundle
+from serving.ranking import Encoder, Ranker
+from serving.retrieval import retrieve
+
+REQUESTS_AT_ONCE = 512
+
+
+@dataclass(frozen=True)
+class FittedDefault:
+    """The trained bundle, ready to answer the test's requests."""
+
+    bundle: Bundle
+    encoder: Encoder
+    ranker: Ranker
+    test: Stage
+    chosen: Mapping[str, Any]
+    """What was chosen on validation, and its figures there."""
+    seconds: float
+    """How long choosing and fitting took."""
+
+    def lists(self, k: int, requests: npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:
+        """[R, k] items for the test's requests of these numbers, best first, -1 = none."""
+        listed = np.full((len(requests), k), -1, np.int32)
+        length = self.bundle.spec.history_length
+        for start in range(0, len(requests), REQUESTS_AT_ONCE):
+            asked = requests[start : start + REQUESTS_AT_ONCE]
+            users = users_of(self.test.histories.take(asked), length)
+            offered = retrieve(self.bundle, users, self.encoder.encode(users))
+            scores = self.ranker.rank(users, offered).scores
+            best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
+            listed[start : start + len(asked), : best.shape[1]] = np.take_along_axis(offered.items, best, 1)
+        return listed
+
+
+def fit_default(
+    trial: Trial, test: Stage, workdir: Path, choices: Mapping[str, Any] | None = None
+) -> FittedDefault:
+    """Train retrieval and ranking as the retraining does, and bring what is counted up to the test.
+
+    Args:
+        trial: What to learn from and to choose by.
+        test: What was known at the test, and who asks.
+        workdir: An empty folder for the bundle.
+        choices: Fields of `TrainingConfig` that differ from the defaults.
+    """
+    started = time.perf_counter()
+    config = TrainingConfig.of(choices).model_copy(update={"seed": trial.seed})
+    material = TrialMaterial(trial, workdir, config, test)
+    material.begin()
+    retrieval = train_retrieval(material)
+    retrieval_export.export(retrieval, material)
+    weights = weigh_sources(material)
+    told = recalls(material)
+    write_state_of(material, material.ranking_names[0])
+    ranking = train_ranking(material)
+    ranking_export.export(ranking, material)
+    write_state_of(material, TEST)
+    bundle = Bundle.open(workdir)
+    chosen = {
+        "source_weights": weights,
+        "retrieval_curve": retrieval.curve,
+        "ranking_curve": ranking.curve,
+        "validation": {**told, **ranking.metrics},
+    }
+    return FittedDefault(bundle, Encoder(bundle), Ranker(bundle), test, chosen, time.perf_counter() - started)
