@@ -14,6 +14,7 @@ from pipelines.backtest.config import BacktestConfig
 from pipelines.backtest.dataset import Dataset
 from pipelines.backtest.measuring import asked_requests, measure
 from pipelines.backtest.models import FittedModel, digest_baselines, fit_baselines, reasons_against
+from pipelines.backtest.own_model import DEFAULT, PROBED, fit_own_model
 from pipelines.backtest.prepared import Prepared
 from pipelines.backtest.probing import Probe, probe
 from pipelines.backtest.protocols import find_cut, prepare
@@ -90,8 +91,13 @@ def probe_leaks(dataset: Dataset, config: BacktestConfig, console: Console) -> P
     """
 
     def answer(prepared: Prepared) -> Mapping[str, Any]:
-        names = [name for name in config.models if name not in reasons_against(prepared.trial, [name])]
-        return digest_baselines(prepared.trial, prepared.test, names, max(config.ks))
+        trial, test, k = prepared.trial, prepared.test, max(config.ks)
+        names = [name for name in config.models if name != DEFAULT and not reasons_against(trial, [name])]
+        answers = digest_baselines(trial, test, names, k)
+        if DEFAULT in config.models:
+            own = fit_own_model(trial, test, PROBED)
+            answers[DEFAULT] = {"lists": own.lists(k, np.arange(len(test.histories)))}
+        return answers
 
     with console.step("probe for leaks"):
         return probe(
@@ -110,4 +116,9 @@ def peak_mb() -> float:
 
 
 def _fitted(prepared: Prepared, config: BacktestConfig) -> dict[str, FittedModel]:
-    return fit_baselines(prepared.trial, prepared.test, config.models, 60 * config.budget_minutes)
+    budget_s, baselines = 60 * config.budget_minutes, [name for name in config.models if name != DEFAULT]
+    fitted = {}
+    if DEFAULT in config.models:
+        fitted[DEFAULT] = fit_own_model(prepared.trial, prepared.test)
+        budget_s /= 3
+    return {**fitted, **fit_baselines(prepared.trial, prepared.test, baselines, budget_s)}

@@ -6,6 +6,7 @@ from typing import Any
 from pipelines.backtest.config import BacktestConfig
 from pipelines.backtest.dataset import Dataset, read_dataset
 from pipelines.backtest.document import describe_ranked
+from pipelines.backtest.own_model import DEFAULT
 from pipelines.backtest.probing import Probe
 from pipelines.backtest.ranked import probe_leaks, run_ranked
 from pipelines.backtest.rated import probe_ratings, run_rated
@@ -23,7 +24,7 @@ def known_models(protocol: str) -> tuple[str, ...]:
     """The models of a protocol; where none is named, the first is measured beside all others."""
     if protocol == "ratings":
         return (BLEND, *RATING_MODELS)
-    return ("sequence_rules", *(name for name in MODELS if name != "sequence_rules"))
+    return (DEFAULT, *MODELS)
 
 
 def run_backtest(

@@ -1,0 +1,40 @@
+"""Model `default` in a backtest: what the retraining would train and serve on such data."""
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipelines.backtest.models import FittedModel
+from pipelines.training.trial import Stage, Trial
+
+DEFAULT = "default"
+
+PROBED: Mapping[str, Any] = {
+    "retrieval": {"dimensions": 16, "most_steps": 20, "least_steps": 20, "checks": 1, "batch_size": 4},
+    "ranking": {"epochs": 1},
+}
+"""Choices for the leak prober: it asks what is looked at, not how well it is learned."""
+
+
+def fit_own_model(trial: Trial, test: Stage, choices: Mapping[str, Any] | None = None) -> FittedModel:
+    """Retrieval, sources and ranking, trained as for a release.
+
+    Args:
+        trial: What to learn from and to choose by.
+        test: What was known at the test, and who asks.
+        choices: Fields of `TrainingConfig` that differ from the defaults.
+    """
+    from pipelines.training.default import fit_default
+
+    folder = tempfile.TemporaryDirectory(prefix="aisle-backtest-")
+    fitted = fit_default(trial, test, Path(folder.name) / "bundle", choices)
+
+    def lists(k: int, requests: NDArray[np.integer]) -> NDArray[np.int32]:
+        with folder:
+            return fitted.lists(k, requests)
+
+    return FittedModel(lists, fitted.chosen, fitted.seconds)
