@@ -1,0 +1,46 @@
+"""`aisle bench …`: our way and a peer's on the same data, each in a process of its own."""
+
+import tempfile
+from pathlib import Path
+
+import click
+
+from pipelines.bench.features.sizes import Sizes
+from pipelines.console import Console, finish
+
+PARTS = ("point_in_time", "materialize", "online", "build")
+
+
+@click.group()
+def bench() -> None:
+    """Measure, beside peers on the same data."""
+
+
+@bench.command()
+@click.option("--runs", type=click.IntRange(min=1), default=3, show_default=True, help="Runs of each side.")
+@click.option("--scale", type=click.FloatRange(min=0.0001), default=1.0, help="Share of the full sizes.")
+@click.option(
+    "--only", type=click.Choice(PARTS), multiple=True, help="Only this part; may be given several times."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def features(runs: int, scale: float, only: tuple[str, ...], as_json: bool) -> None:
+    """Point-in-time joins, materialization, look-ups and building, beside Feast's own ways and pandas.
+
+    Sides alternate; every figure is the median of its runs. Full size takes 8 GB of memory, for the peer.
+    """
+    from pipelines.bench.features import building, looking_up, materializing, point_in_time
+
+    measures = {
+        "point_in_time": point_in_time.measure,
+        "materialize": materializing.measure,
+        "online": looking_up.measure,
+        "build": building.measure,
+    }
+    console = Console(quiet=as_json)
+    result = {}
+    with tempfile.TemporaryDirectory(prefix="aisle-bench-") as folder:
+        for part in PARTS:
+            if part in (only or PARTS):
+                with console.step(part):
+                    result[part] = measures[part](Path(folder) / part, Sizes.of(scale), runs)
+    finish(result, as_json=as_json)

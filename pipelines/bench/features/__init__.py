@@ -1,0 +1,1 @@
+"""The feature store beside Feast's own stores, and feature building beside pandas."""

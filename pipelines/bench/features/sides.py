@@ -1,0 +1,59 @@
+"""Running the two sides of a comparison, each in a process of its own, alternating."""
+
+import resource
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import pyarrow as pa
+
+from pipelines.process import run_in_own_process
+
+LIMIT_S = 1800.0
+"""Seconds after which a side is killed."""
+
+Result = TypeVar("Result")
+
+
+def alternating(
+    sides: Sequence[str], arguments: Mapping[str, Mapping[str, Any]], runs: int
+) -> dict[str, list[dict[str, Any]]]:
+    """What every run of each side told.
+
+    Args:
+        sides: Functions as `package.module:function`.
+        arguments: Keyword arguments of each side.
+        runs: How often each side runs.
+    """
+    told: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
+    for _ in range(runs):
+        for side in sides:
+            told[side].append(run_in_own_process(side, arguments[side], limit_s=LIMIT_S))
+    return told
+
+
+def median(told: Sequence[Mapping[str, Any]], name: str) -> float:
+    """Median of one figure over the runs."""
+    return float(statistics.median(one[name] for one in told))
+
+
+def timed(work: Callable[[], Result]) -> tuple[Result, float, float]:
+    """What the work gives, its seconds, and the process's peak memory in MB until then."""
+    began = time.perf_counter()
+    result = work()
+    seconds = time.perf_counter() - began
+    return result, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def digest(table: pa.Table, key: str) -> dict[str, str]:
+    """One number for each column, the same for the same values beside the same keys, in any order of rows."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.register("answer", table)
+        names = list(table.column_names)
+        sums = ", ".join(f'sum(hash("{key}", "{name}"))::VARCHAR AS "{name}"' for name in names)
+        query = f"SELECT count(*)::VARCHAR AS __rows, {sums} FROM answer"  # noqa: S608 - names of ours
+        return dict(connection.sql(query).to_arrow_table().to_pylist()[0])

@@ -1,0 +1,50 @@
+"""`aisle bench features` at a thousandth of its size: the sides agree, and every figure is there."""
+
+import json
+
+import pytest
+
+from pipelines.cli import main
+
+FIELDS = {
+    "point_in_time": [
+        *("rows", "seconds", "peak_mb", "feast_duckdb_seconds", "feast_duckdb_peak_mb", "ratio", "equal"),
+    ],
+    "materialize": ["rows", "rows_per_second", "feast_rows_per_second", "ratio"],
+    "online": ["one_row_p50_ms", "one_row_p99_ms", "hundred_rows_p50_ms"],
+    "build": ["events", "seconds", "pandas_seconds", "ratio", "equal"],
+}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_all_sides_give_the_same_values_and_every_figure_is_told(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as ended:
+        main(["bench", "features", "--scale", "0.002", "--runs", "1", "--json"])
+    assert not ended.value.code
+    told = json.loads(capsys.readouterr().out)
+    assert {part: list(figures) for part, figures in told.items()} == FIELDS
+    assert told["point_in_time"]["equal"] is True
+    assert told["build"]["equal"] is True
+    assert (told["point_in_time"]["rows"], told["build"]["events"]) == (2_800, 3_000)
+    assert told["materialize"]["rows"] == 7 * 100
+
+
+def test_a_difference_in_one_value_or_one_row_is_noticed():
+    import pyarrow as pa
+
+    from pipelines.bench.features.sides import digest
+
+    table = pa.table({"row": [1, 2, 3], "x": [0.5, None, 2.0], "tags": [["a"], [], None]})
+    same = digest(table, "row")
+    assert digest(table.take([2, 0, 1]), "row") == same
+    assert digest(table.slice(0, 2), "row") != same
+    for column, values in (("x", [0.5, 0.0, 2.0]), ("tags", [["a"], [], []]), ("x", [None, 0.5, 2.0])):
+        other = table.set_column(table.column_names.index(column), column, [values])
+        assert digest(other, "row") != same
+
+
+def test_a_part_that_does_not_exist_is_wrong_usage(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as ended:
+        main(["bench", "features", "--only", "nothing"])
+    assert ended.value.code == 2
