@@ -26,6 +26,7 @@ VERBS = {
     "tune": ("pipelines.backtest.tune_command", "tune", "Search settings of models, never on the test."),
     "release": ("pipelines.release.command", "release", "Promote, roll back and look at releases."),
     "serve": ("pipelines.serve", "serve", "Start the serving process."),
+    "bench": ("pipelines.bench.command", "bench", "Measure speed, beside peers on the same data."),
     "doctor": ("pipelines.doctor", "doctor", "Check what this machine has and what is missing."),
 }
 
