@@ -73,8 +73,8 @@ class RetrievalConfig(Frozen):
     checks: int = Field(default=9, ge=1)
     """How often validation is looked at; the best of these states is kept."""
 
-    patience: int = Field(default=3, ge=1)
-    """Checks without a better figure before training stops."""
+    patience: int = Field(default=5, ge=1)
+    """Checks without a better figure before training stops; the last steps, which are small, often pay."""
 
     learning_rate: float = Field(default=2e-3, gt=0)
     """Adam's first learning rate; it falls by a cosine to nothing."""
