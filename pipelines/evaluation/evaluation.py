@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pipelines.errors import EvaluationError
 from pipelines.evaluation.bootstrap import Interval, intervals
 from pipelines.evaluation.catalogue import Catalogue
-from pipelines.evaluation.metrics import metrics_of_hits, recall_curve, refuse_repeats
+from pipelines.evaluation.metrics import PerUser, metrics_of_hits, recall_curve, refuse_repeats
 from pipelines.evaluation.probabilities import Outcome, score_outcome
 from pipelines.evaluation.scores import Parity, Scores
 from pipelines.evaluation.slices import popularity_bins, popularity_shares, sliced_values, user_slices
@@ -22,6 +22,9 @@ KS = (5, 10, 20)
 
 HEADLINE = "ndcg@10"
 """The metric that decides."""
+
+_VALUES_AT_ONCE = 20_000_000
+"""How many values of users and metrics are held together while intervals are worked out."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +55,12 @@ class Evaluation:
     @cached_property
     def intervals(self) -> Mapping[str, Mapping[str, Interval]]:
         """Model → metric → mean with its 95 % interval, all from the same draws of users."""
-        return {name: self._columns(scores.per_user) for name, scores in self.scores.items()}
+        return self._grouped({name: scores.per_user for name, scores in self.scores.items()})
 
     @cached_property
     def slice_intervals(self) -> Mapping[str, Mapping[str, Interval]]:
         """Model → slice → the headline metric's mean with its 95 % interval."""
-        return {name: self._columns(scores.slices) for name, scores in self.scores.items()}
+        return self._grouped({name: scores.slices for name, scores in self.scores.items()})
 
     def metrics(self, model: str) -> dict[str, float]:
         """Every figure of one model by name, means and totals."""
@@ -69,18 +72,44 @@ class Evaluation:
 
     def differences(self, model: str) -> dict[str, dict[str, Interval]]:
         """Other model → metric → mean of (model - other) over the same users, with its paired interval."""
-        own = self.scores[model].per_user
-        return {
-            name: self._columns({m: own[m] - other.per_user[m] for m in own if m in other.per_user})
-            for name, other in self.scores.items()
-            if name != model
-        }
+        if model not in self._differences:
+            own = self.scores[model].per_user
+            self._differences[model] = self._grouped(
+                {
+                    name: {m: own[m] - other.per_user[m] for m in own if m in other.per_user}
+                    for name, other in self.scores.items()
+                    if name != model
+                }
+            )
+        return self._differences[model]
 
-    def _columns(self, values: Mapping[str, NDArray[np.float64]]) -> dict[str, Interval]:
-        if not values:
-            return {}
-        table = np.stack(list(values.values()), axis=1)
-        return dict(zip(values, intervals(table, seed=self.seed), strict=True))
+    @cached_property
+    def _differences(self) -> dict[str, dict[str, dict[str, Interval]]]:
+        """What `differences` has worked out so far."""
+        return {}
+
+    def _grouped(self, groups: Mapping[str, PerUser]) -> dict[str, dict[str, Interval]]:
+        """The intervals of each group's columns; the draws are made once for as many groups as fit."""
+        found: dict[str, dict[str, Interval]] = {}
+        waiting: dict[tuple[str, str], NDArray[np.float64]] = {}
+        for group, columns in groups.items():
+            if sum(len(column) for column in (*waiting.values(), *columns.values())) > _VALUES_AT_ONCE:
+                self._work_out(waiting, found)
+                waiting = {}
+            found[group] = {}
+            waiting |= {(group, name): column for name, column in columns.items()}
+        self._work_out(waiting, found)
+        return found
+
+    def _work_out(
+        self,
+        waiting: Mapping[tuple[str, str], NDArray[np.float64]],
+        found: dict[str, dict[str, Interval]],
+    ) -> None:
+        if waiting:
+            table = np.stack(list(waiting.values()), axis=1)
+            for (group, name), one in zip(waiting, intervals(table, seed=self.seed), strict=True):
+                found[group][name] = one
 
 
 def evaluate(
