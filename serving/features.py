@@ -11,6 +11,7 @@ from typing import Any
 
 from serving.errors import FeatureLookupError
 from serving.quick_imports import without_runtime_type_checks
+from serving.redis_address import feast_connection
 from serving.settings import ServingSettings
 
 logger = logging.getLogger(__name__)
@@ -20,6 +21,9 @@ SERVICE = "retrieval_v1"
 
 ONLINE_STORE = "serving.online_store.SqliteRowOnlineStore"
 """Class path of the online store, as in `feature_store.yaml`."""
+
+REDIS_STORE = "serving.redis_store.RedisRowOnlineStore"
+"""Class path of the online store, as in `feature_store.redis.yaml`."""
 
 REFRESH_S = 60.0
 """Seconds after which the declarations are read again."""
@@ -155,11 +159,9 @@ class _OnlineReader:
 
     def read(self, views: "tuple[_View, ...]", key: Any, now: datetime) -> list[tuple[Any, Any]]:
         """Instant and values of one entity in each view, all of one generation."""
-        with self.online_store.snapshot(self.config):
-            rows = [
-                self.online_store.rows_at(self.config, one.view, [key], one.features, now) for one in views
-            ]
-        return [row for (row,) in rows]
+        asked = [(one.view, one.features) for one in views]
+        rows: list[tuple[Any, Any]] = self.online_store.views_at(self.config, asked, key, now)
+        return rows
 
 
 def _open(settings: ServingSettings) -> _Store:
@@ -169,13 +171,7 @@ def _open(settings: ServingSettings) -> _Store:
         FeatureLookupError: The registry is missing, unreadable or does not hold the service.
     """
     registry = settings.feast_registry or str(settings.home / "feast" / "registry.db")
-    path = settings.online_store or settings.home / "feast" / "online.db"
-    if not path.is_file():
-        raise FeatureLookupError(
-            f"Feast: expected an online store at {path}, received none. Run `aisle features apply` and "
-            "`aisle features materialize`, or correct AISLE_SERVING_ONLINE_STORE; lists are made without "
-            "users' features meanwhile."
-        )
+    online_store = _online_store(settings)
     with without_runtime_type_checks():
         from feast import FeatureStore, RepoConfig
 
@@ -185,7 +181,7 @@ def _open(settings: ServingSettings) -> _Store:
                 project=settings.feast_project,
                 provider="local",
                 registry={"path": registry},
-                online_store={"type": ONLINE_STORE, "path": str(path.resolve())},
+                online_store=online_store,
                 offline_store={"type": "file"},
                 entity_key_serialization_version=3,
             )
@@ -208,6 +204,24 @@ def _open(settings: ServingSettings) -> _Store:
             "correct AISLE_SERVING_FEAST_REGISTRY; lists are made without users' features meanwhile."
         ) from error
     return _Store(reader, views, datetime.now(UTC))
+
+
+def _online_store(settings: ServingSettings) -> dict[str, str]:
+    """Section `online_store` of Feast's configuration."""
+    if settings.redis_url is not None:
+        try:
+            address = feast_connection(settings.redis_url.get_secret_value())
+        except ValueError as error:
+            raise FeatureLookupError(f"Feast: AISLE_SERVING_REDIS_URL: {error}") from error
+        return {"type": REDIS_STORE, "connection_string": address}
+    path = settings.online_store or settings.home / "feast" / "online.db"
+    if not path.is_file():
+        raise FeatureLookupError(
+            f"Feast: expected an online store at {path}, received none. Run `aisle features apply` and "
+            "`aisle features materialize`, or correct AISLE_SERVING_ONLINE_STORE; lists are made without "
+            "users' features meanwhile."
+        )
+    return {"type": ONLINE_STORE, "path": str(path.resolve())}
 
 
 def _entity_key(user_id: str) -> Any:

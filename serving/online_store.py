@@ -103,6 +103,17 @@ class SqliteRowOnlineStore(OnlineStore):
                 answer.append((instant_of(row[1]), {name: _proto(make, at) for (name, make), at in values}))
         return answer
 
+    def views_at(
+        self,
+        config: RepoConfig,
+        views: Sequence[tuple[FeatureView, Sequence[str]]],
+        key: EntityKey,
+        now: datetime,
+    ) -> list[Row]:
+        """Return the row of one entity in each view, all of one generation; see `rows_at`."""
+        with self.snapshot(config):
+            return [self.rows_at(config, view, [key], names, now)[0] for view, names in views]
+
     @contextmanager
     def snapshot(self, config: RepoConfig) -> Iterator[None]:
         """Read everything in the block as it stood at one instant."""

@@ -8,12 +8,12 @@ Named by class path in `feature_store.redis.yaml`.
 """
 
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from feast import FeatureView
+from feast.infra.online_stores.helpers import compute_versioned_name
 from feast.infra.online_stores.redis import RedisOnlineStore, RedisOnlineStoreConfig
 from feast.infra.supported_async_methods import SupportedAsyncMethods
 from feast.online_response import OnlineResponse
@@ -47,26 +47,29 @@ class RedisRowOnlineStore(RedisOnlineStore):
         """Read in threads, by the one path below."""
         return SupportedAsyncMethods(read=False, write=False)
 
-    def rows_at(
+    def views_at(
         self,
         config: RepoConfig,
-        view: FeatureView,
-        keys: Sequence[EntityKey],
-        names: Sequence[str] | None,
+        views: Sequence[tuple[FeatureView, Sequence[str]]],
+        key: EntityKey,
         now: datetime,
     ) -> list[Row]:
-        """Return a row for each key; one older at `now` than its view's time to live has no values."""
-        self._reading.now = now
-        try:
-            rows: list[Row] = super().online_read(config, view, list(keys), list(names) if names else None)
-        finally:
-            self._reading.now = None
-        return rows
+        """Return the row of one entity in each view, all of one generation.
 
-    @contextmanager
-    def snapshot(self, config: RepoConfig) -> Iterator[None]:
-        """Nothing to hold: what one request of Feast's reads is one transaction anyway."""
-        yield
+        One older at `now` than its view's time to live has no values.
+        """
+        (encoded,) = self._generate_redis_keys_for_entities(config, [key])
+        versioned = config.registry.enable_online_feature_view_versioning
+        names = [compute_versioned_name(view, versioned) for view, _ in views]
+        asked = [
+            self._generate_hset_keys_for_features(view, list(features), name)
+            for (view, features), name in zip(views, names, strict=True)
+        ]
+        found = self._read_hash_fields(config, [(encoded, fields) for _, fields in asked])
+        return [
+            self._row(values, name, wanted, now)
+            for values, name, (wanted, _) in zip(found, names, asked, strict=True)
+        ]
 
     def get_online_features(self, config: RepoConfig, *arguments: Any, **named: Any) -> OnlineResponse:
         """Answer as Feast does, from one transaction; what has expired says so."""
@@ -98,13 +101,16 @@ class RedisRowOnlineStore(RedisOnlineStore):
     def _get_features_for_entity(
         self, values: Sequence[Any], feature_view: str, requested_features: list[str]
     ) -> Row:
-        found = dict(zip(requested_features, values, strict=True))
-        stamp = found.pop(f"_ts:{feature_view}")
+        return self._row(values, feature_view, requested_features, datetime.now(UTC))
+
+    def _row(self, values: Sequence[Any], view: str, names: Sequence[str], now: datetime) -> Row:
+        found = dict(zip(names, values, strict=True))
+        stamp = found.pop(f"_ts:{view}")
         if stamp is None:
             return None, None
         instant = Timestamp.FromString(stamp).ToDatetime(UTC)
-        lives = self._lives[feature_view]
-        if lives and instant + lives < (getattr(self._reading, "now", None) or datetime.now(UTC)):
+        lives = self._lives[view]
+        if lives and instant + lives < now:
             self._reading.met_expired = True
             return instant, None
         return instant, {name: Value.FromString(value or b"") for name, value in found.items()}

@@ -84,6 +84,9 @@ class ServingSettings(BaseSettings):
     online_store: Path | None = None
     """SQLite file of Feast's online store; unset, `<home>/feast/online.db`."""
 
+    redis_url: SecretStr | None = None
+    """Redis as Feast's online store, such as `redis://127.0.0.1:6379/0`; unset, the SQLite file."""
+
     features_timeout_s: Annotated[float, Field(gt=0, le=60)] = 0.5
     """Seconds that a request waits for the online store before it goes on without a user's features."""
 

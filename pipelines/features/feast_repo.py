@@ -1,12 +1,10 @@
 """Feast on the settings of this home: its environment, its store, its registry."""
 
 import contextlib
-import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from string import Template
-from urllib.parse import unquote, urlsplit
 
 import yaml
 from feast import FeatureStore, RepoConfig
@@ -20,9 +18,7 @@ from pipelines.errors import FeatureError
 from pipelines.features.declared import declarations
 from pipelines.features.one_writer import one_writer
 from pipelines.settings import Settings
-
-REDIS_PATIENCE = ("socket_connect_timeout=5", "socket_timeout=30")
-"""Seconds after which a Redis that does not answer counts as gone."""
+from serving.redis_address import feast_connection
 
 
 def feast_environment(settings: Settings) -> dict[str, str]:
@@ -105,19 +101,7 @@ def _registry(settings: Settings) -> dict[str, str]:
 
 
 def _redis_connection(url: str) -> str:
-    """Feast's form of a Redis address: `host:port,db=…,password=…`."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("redis", "rediss") or not parts.hostname:
-        raise FeatureError(
-            "expected AISLE_REDIS_URL such as redis://127.0.0.1:6379/0, received scheme "
-            f"{parts.scheme!r} and host {parts.hostname!r}"
-        )
-    options = [f"{parts.hostname}:{parts.port or 6379}", f"db={parts.path.strip('/') or 0}"]
-    for name, value in (("username", parts.username), ("password", parts.password)):
-        if value:
-            if "," in unquote(value):
-                raise FeatureError(f"expected a Redis {name} without comma, which Feast could not read")
-            options.append(f"{name}={json.dumps(unquote(value))}")  # Feast would take 1234 for a number
-    if parts.scheme == "rediss":
-        options.append("ssl=true")
-    return ",".join([*options, *REDIS_PATIENCE])
+    try:
+        return feast_connection(url)
+    except ValueError as error:
+        raise FeatureError(f"AISLE_REDIS_URL: {error}") from error
