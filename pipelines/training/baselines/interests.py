@@ -24,7 +24,7 @@ def interests_in(
     weights: npt.NDArray[np.float64],
     *,
     place_decay: float = 1.0,
-    half_life_days: float = np.inf,
+    half_life_days: float | None = None,
 ) -> sp.csr_matrix:
     """[B, n_items] summed weights of each user's events with an item, older ones for less.
 
@@ -33,11 +33,11 @@ def interests_in(
         n_items: Items of the catalogue.
         weights: [T + 1] weight of each type code.
         place_decay: Factor for every later event of the same user.
-        half_life_days: Days before the request after which an event counts half.
+        half_life_days: Days before the request after which an event counts half; None for never.
     """
     rows = histories.rows
     strength = weights[histories.types] * np.power(place_decay, histories.places)
-    if np.isfinite(half_life_days):
+    if half_life_days is not None:
         ages_s = np.maximum(histories.at_s[rows] - histories.times, 0)
         strength = strength * np.exp2(-ages_s / (half_life_days * DAY_S))
     return _summed(strength, rows, histories.items, (len(histories), n_items))

@@ -46,9 +46,9 @@ def _stan(known: Known, **settings: Any) -> SessionKnn:
 
 
 MODELS: Mapping[str, Model] = {
-    "popularity": Model(Popularity.fit, {"half_life_days": (30.0, 7.0, 90.0, np.inf)}),
+    "popularity": Model(Popularity.fit, {"half_life_days": (30.0, 7.0, 90.0, None)}),
     "personal_frequency": Model(
-        PersonalFrequency.fit, {"half_life_days": (np.inf, 30.0, 90.0), "place_decay": (1.0, 0.9)}
+        PersonalFrequency.fit, {"half_life_days": (None, 30.0, 90.0), "place_decay": (1.0, 0.9)}
     ),
     "item_knn": Model(
         ItemKnn.fit,
@@ -66,6 +66,7 @@ MODELS: Mapping[str, Model] = {
         {
             "place_decay": (0.8, 1.0),
             "neighbours": (300, 100, 1000),
+            "weighting": ("none", "idf"),
             "similarity": ("cosine", "pearson"),
         },
     ),
@@ -78,14 +79,14 @@ MODELS: Mapping[str, Model] = {
             "backwards": (0.0, 0.5),
         },
     ),
-    "vsknn": Model(_vsknn, {"neighbours": (300, 100, 1000), "half_life_days": (np.inf, 30.0)}),
+    "vsknn": Model(_vsknn, {"neighbours": (300, 100, 1000), "half_life_days": (None, 30.0)}),
     "stan": Model(
         _stan,
         {
             "neighbours": (300, 100, 1000),
             "memory": (3.0, 1.0, 10.0),
             "reach": (5.0, 2.0, 20.0),
-            "half_life_days": (np.inf, 30.0),
+            "half_life_days": (None, 30.0),
         },
     ),
     "content": Model(Content.fit, {"place_decay": (0.7, 0.5, 0.9)}),

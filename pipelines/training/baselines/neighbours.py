@@ -110,14 +110,9 @@ def overlapping(
         # The same places in the same order, since both products run over the same pairs.
         dots = shared if values is None else valued_by_item[start : start + step] @ valued
         pairs = shared.tocoo()
-        rows, columns, common, dot = (
-            pairs.row.astype(np.int64),
-            pairs.col.astype(np.int64),
-            pairs.data,
-            dots.data,
-        )
-        kept = (common >= minimum_common) & (rows + start != columns)
-        rows, columns, common, dot = rows[kept], columns[kept], common[kept], dot[kept]
+        kept = (pairs.data >= minimum_common) & (pairs.row + start != pairs.col)
+        rows, columns = pairs.row[kept].astype(np.int64), pairs.col[kept].astype(np.int64)
+        common, dot = pairs.data[kept], dots.data[kept]
         here, there = squares[rows + start], squares[columns]
         if similarity == "cosine":
             similar = dot / (np.sqrt(here) * np.sqrt(there) + doubt)

@@ -21,13 +21,13 @@ class PersonalFrequency:
     n_items: int
     weights: npt.NDArray[np.float64]
     """[T + 1] weight of each type code."""
-    half_life_days: float
-    """Days after which an event counts half."""
+    half_life_days: float | None
+    """Days after which an event counts half; None for never."""
     place_decay: float
     """Factor for every later event of the same user."""
 
     @classmethod
-    def fit(cls, known: Known, *, half_life_days: float = np.inf, place_decay: float = 1.0) -> Self:
+    def fit(cls, known: Known, *, half_life_days: float | None = None, place_decay: float = 1.0) -> Self:
         """Nothing is learned: what counts is in the histories."""
         return cls(known.n_items, known.weights, half_life_days, place_decay)
 

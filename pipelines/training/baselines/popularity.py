@@ -20,7 +20,7 @@ class Popularity:
     """[n] sum of event weight times 0.5 ** (age / half-life)."""
 
     @classmethod
-    def fit(cls, known: Known, *, half_life_days: float = 30.0) -> Self:
+    def fit(cls, known: Known, *, half_life_days: float | None = 30.0) -> Self:
         """Count the known events, newer ones for more; the newest of all counts whole."""
         events = known.interactions
         now_s = float(events.times.max(initial=0))
@@ -36,7 +36,7 @@ def popularity_at(
     n_items: int,
     at_s: float,
     weights: npt.NDArray[np.float64],
-    half_life_days: float = 30.0,
+    half_life_days: float | None = 30.0,
 ) -> npt.NDArray[np.float64]:
     """[n] how popular items are: the sum of event weight times 0.5 ** (age / half-life).
 
@@ -45,8 +45,9 @@ def popularity_at(
         n_items: Items of the catalogue.
         at_s: Unix seconds of the request.
         weights: [T + 1] weight of each type code; 0 stands for padding.
-        half_life_days: Days after which an event counts half.
+        half_life_days: Days after which an event counts half; None for never.
     """
-    decay = np.exp2((interactions.times - at_s) / (half_life_days * DAY_S))
-    strength = weights[interactions.types] * decay
+    strength = weights[interactions.types]
+    if half_life_days is not None:
+        strength = strength * np.exp2((interactions.times - at_s) / (half_life_days * DAY_S))
     return np.bincount(interactions.items, strength, n_items).astype(np.float64, copy=False)

@@ -81,8 +81,8 @@ class SessionKnn:
     """STAN: places after which an event of the asking sequence counts 1/e."""
     reach: float
     """STAN: places from a common item at which an item of a neighbour counts 1/e."""
-    half_life_days: float
-    """Days after which a neighbour counts half."""
+    half_life_days: float | None
+    """Days after which a neighbour counts half; None for never."""
 
     @classmethod
     def fit(
@@ -93,7 +93,7 @@ class SessionKnn:
         neighbours: int = 100,
         memory: float = 3.0,
         reach: float = 5.0,
-        half_life_days: float = np.inf,
+        half_life_days: float | None = None,
     ) -> Self:
         """Keep the last events of everybody; row s is user s."""
         users = np.arange(known.n_users)
@@ -133,7 +133,7 @@ class SessionKnn:
         users, found, similar = pairs.row[other].astype(np.int64), pairs.col[other], pairs.data[other]
         if self.order == "stan":
             similar = similar / np.sqrt(self.sequences.sizes[found])
-        if np.isfinite(self.half_life_days):
+        if self.half_life_days is not None:
             apart_s = np.abs(histories.at_s[users] - self.ended_at_s[found])
             similar = similar * np.exp2(-apart_s / (self.half_life_days * DAY_S))
         # Rounded, so that the order in which a sum was made decides nothing.

@@ -13,6 +13,7 @@ from pipelines.training.baselines.neighbours import largest_of_rows
 from pipelines.training.histories import Histories
 
 UserSimilarity = Literal["cosine", "pearson"]
+UserWeighting = Literal["none", "idf"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,8 @@ class UserKnn:
 
     taken: sp.csr_matrix
     """[n_users, n] log interests."""
+    telling: npt.NDArray[np.float32]
+    """[n] what an item in common counts."""
     weights: npt.NDArray[np.float64]
     """[T + 1] weight of each type code."""
     neighbours: int
@@ -36,11 +39,24 @@ class UserKnn:
         known: Known,
         *,
         neighbours: int = 200,
+        weighting: UserWeighting = "none",
         similarity: UserSimilarity = "cosine",
         place_decay: float = 1.0,
     ) -> Self:
-        """Keep everybody's interests."""
-        return cls(interests_of(known), known.weights, neighbours, similarity, place_decay)
+        """Keep everybody's interests.
+
+        Args:
+            known: Events to learn from.
+            neighbours: See the attribute.
+            weighting: With idf, an item in common counts log(1 + users / users of the item).
+            similarity: See the attribute.
+            place_decay: See the attribute.
+        """
+        taken = interests_of(known)
+        telling = np.ones(known.n_items, np.float32)
+        if weighting == "idf":
+            telling = np.log1p(known.n_users / np.maximum(taken.getnnz(axis=0), 1)).astype(np.float32)
+        return cls(taken, telling, known.weights, neighbours, similarity, place_decay)
 
     def scores(self, histories: Histories) -> npt.NDArray[np.float32]:
         """[B, n] interests of the nearest other users, times their similarity, and the user's own once."""
@@ -50,13 +66,15 @@ class UserKnn:
 
     def _similarities(self, own: sp.csr_matrix, users: npt.NDArray[np.int64]) -> sp.csr_matrix:
         """[B, n_users] similarities above 0 to users with a common item, the asking one left out."""
-        common = (own @ self.taken.T).tocoo()
+        scale = sp.diags(self.telling)
+        asking, known = sp.csr_matrix(own @ scale), sp.csr_matrix(self.taken @ scale)
+        common = (asking @ known.T).tocoo()
         rows, columns, dots = common.row, common.col, common.data.astype(np.float64)
-        here, there = row_norms(own), row_norms(self.taken)
+        here, there = row_norms(asking), row_norms(known)
         if self.similarity == "pearson":
             # Over all items, with 0 for those not taken: sum(xy) - n mean(x) mean(y), and so for the lengths.
             n_items = self.taken.shape[1]
-            sums = [np.asarray(one.sum(axis=1), np.float64).ravel() for one in (own, self.taken)]
+            sums = [np.asarray(one.sum(axis=1), np.float64).ravel() for one in (asking, known)]
             dots = dots - sums[0][rows] * sums[1][columns] / n_items
             here, there = (
                 np.sqrt(np.maximum(norm**2 - total**2 / n_items, 0))

@@ -43,7 +43,7 @@ def test_a_better_setting_replaces_the_default():
         (11, 1, 2),
     )
     fitted = fit_field(leave_one_out(events, 3), ["popularity"], PLENTY_S)["popularity"]
-    assert fitted.settings["half_life_days"] == np.inf
+    assert fitted.settings["half_life_days"] is None
     assert fitted.chosen["ndcg@10"] == 1
     untuned = fit_field(leave_one_out(events, 3), ["popularity"])["popularity"]
     assert untuned.chosen == {"settings": {"half_life_days": 30.0}}

@@ -20,7 +20,7 @@ def test_everybody_gets_the_same_and_the_newest_event_counts_whole():
 
 def test_without_decay_popularity_is_the_count():
     events = interactions((0, 0, 0), (1, 0, 400), (0, 1, 900))
-    scores = Popularity.fit(known(events, 2), half_life_days=np.inf).scores(asking([]))
+    scores = Popularity.fit(known(events, 2), half_life_days=None).scores(asking([]))
     assert scores.tolist() == [[2.0, 1.0]]
 
 

@@ -48,3 +48,13 @@ def test_who_took_nothing_is_told_nothing():
         [0, 0, pytest.approx(LOG2)],
     ]
     assert UserKnn.fit(known(interactions(), 2, n_users=1)).scores(asking([])).tolist() == [[0, 0]]
+
+
+def test_a_rare_item_in_common_tells_more_with_idf():
+    # Of five users, four have item 0 and one item 1; the asking one has both, users 0 and 4 share one each.
+    events = sequences([0, 2], [0], [0], [0], [1, 3])
+    model = UserKnn.fit(known(events, 4), weighting="idf", place_decay=1.0)
+    common, rare = np.log1p(5 / 4), np.log1p(5 / 1)
+    lengths = np.hypot(common, rare), np.hypot(rare, rare)
+    expected = LOG2 * np.array([common**2 / lengths[0] ** 2, rare**2 / (lengths[0] * lengths[1])])
+    np.testing.assert_allclose(model.scores(asking([0, 1]))[0, [2, 3]], expected, rtol=1e-5)
