@@ -8,7 +8,18 @@ import pytest
 from pipelines.release.champion import learned_before, with_item_state_of
 from pipelines.release.measuring import in_indices_of
 from serving.bundle import Bundle, write_array, write_items
-from tests.serving_core.tiny_bundle import APPLE, BANANA, BREAD, BUTTER, LAMP, SPEC, items, write_tiny_bundle
+from tests.serving_core.tiny_bundle import (
+    APPLE,
+    BANANA,
+    BREAD,
+    BUTTER,
+    CHEESE,
+    LAMP,
+    ROLL,
+    SPEC,
+    items,
+    write_tiny_bundle,
+)
 
 TEST_FROM = datetime(2024, 4, 17, tzinfo=UTC)
 
@@ -35,6 +46,14 @@ def candidate(tmp_path) -> Bundle:
     write_array(directory, "neighbour_scores", np.where(neighbours >= 0, [0.9, 0.4], 0))
     write_array(directory, "complements", np.full((7, 2), -1))
     write_array(directory, "complement_scores", np.zeros((7, 2)))
+    followers = np.full((7, 1), -1)
+    followers[4] = 2  # bread: butter
+    write_array(directory, "followers", followers)
+    write_array(directory, "follower_scores", np.where(followers >= 0, 5.0, 0))
+    lookalikes = np.full((7, 3), -1)
+    lookalikes[3] = (0, 1, 4)  # roll: lamp, cheese, bread
+    write_array(directory, "lookalikes", lookalikes)
+    write_array(directory, "lookalike_scores", np.where(lookalikes >= 0, [0.7, 0.6, 0.5], 0))
     return Bundle.open(directory)
 
 
@@ -50,10 +69,14 @@ def test_counts_come_from_the_candidate_item_by_item(champion, candidate, tmp_pa
 
 def test_neighbours_are_told_in_the_champions_own_indices(champion, candidate, tmp_path):
     moved = with_item_state_of(champion, candidate, tmp_path / "moved")
-    assert moved.neighbours[BREAD].tolist() == [LAMP, 4]
+    assert moved.neighbours[BREAD].tolist() == [LAMP, ROLL]
     assert moved.neighbour_scores[BREAD].tolist() == pytest.approx([0.9, 0.4])
     assert moved.neighbours[BANANA].tolist() == [-1, -1]
     assert (moved.complements == -1).all()
+    assert moved.followers[BREAD].tolist() == [BUTTER]
+    assert moved.follower_scores[BREAD].tolist() == [5]
+    assert moved.lookalikes[ROLL].tolist() == [LAMP, CHEESE, BREAD]
+    assert moved.lookalike_scores[ROLL].tolist() == pytest.approx([0.7, 0.6, 0.5])
 
 
 def test_neighbours_that_the_champion_does_not_know_fall_out_and_the_others_move_up(
@@ -68,6 +91,11 @@ def test_neighbours_that_the_champion_does_not_know_fall_out_and_the_others_move
     # apple's nearest is the banana .5, then the pear .25: the pear moves up
     assert moved.neighbours[candidate.index_of("apple")].tolist() == [candidate.index_of("pear"), -1]
     assert moved.neighbour_scores[candidate.index_of("apple")].tolist() == pytest.approx([0.25, 0])
+    # after bread came butter 3; like the apple look banana .9 and pear .6, of which the banana is unknown
+    assert moved.followers[bread].tolist() == [butter, -1]
+    assert moved.follower_scores[bread].tolist() == [3, 0]
+    assert moved.lookalikes[candidate.index_of("apple")].tolist() == [candidate.index_of("pear"), -1]
+    assert moved.lookalike_scores[candidate.index_of("apple")].tolist() == pytest.approx([0.6, 0])
 
 
 def test_what_was_learned_stays_the_champions_own(champion, candidate, tmp_path):

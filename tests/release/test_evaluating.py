@@ -16,6 +16,7 @@ from pipelines.release.gate import Decision
 from pipelines.release.promotion import promote
 from pipelines.release.registration import Measured, Origin, register_release
 from pipelines.tracking import begin_run
+from pipelines.training.material import Requests
 from serving.bundle import Bundle, write_array
 from serving.users import user_batch
 from tests.serving_core.tiny_bundle import BREAD, BUTTER, LAMP, write_tiny_bundle
@@ -73,11 +74,15 @@ def item_states(monkeypatch: pytest.MonkeyPatch, bundle) -> list[tuple]:
     def requests(name: str) -> SimpleNamespace:
         assert name == "test"
         users = user_batch(Bundle.open(bundle), rows(), [AT.timestamp()] * len(USERS))
-        return SimpleNamespace(user_ids=pa.array(USERS), users=users, at=AT)
+        return Requests(np.arange(len(USERS)), users)
 
     split = SimpleNamespace(test_from=AT, as_of=AS_OF, test=Window(starts_at=AT, ends_at=AS_OF))
     training = SimpleNamespace(
-        split=split, target_types=("purchase",), lake_versions={"events": 7}, requests=requests
+        split=split,
+        target_types=("purchase",),
+        lake_versions={"events": 7},
+        user_ids=pa.array(USERS),
+        requests=requests,
     )
     worst = np.full((len(USERS), 20), -1, np.int32)
     worst[:, 0] = LAMP

@@ -69,6 +69,11 @@ def write_release(directory: Path, key: Ed25519PrivateKey, **facts: Any) -> Path
     neighbours = np.sort(fives, axis=1)[:, ::-1][:, :4]
     write_array(directory, "neighbours", neighbours)
     write_array(directory, "neighbour_scores", np.where(neighbours >= 0, 0.4, 0.0))
+    # The next item of the same five follows, and looks like it.
+    following = np.where(numbers % 5 < 4, numbers + 1, -1)[:, None]
+    for name, scores in (("followers", "follower_scores"), ("lookalikes", "lookalike_scores")):
+        write_array(directory, name, following)
+        write_array(directory, scores, np.where(following >= 0, 0.3, 0.0))
     build(directory, items)
     seal(directory, {**FACTS, **facts}, key)
     return directory

@@ -131,6 +131,11 @@ def _truncate(directory: Path) -> None:
         ("neighbours.npy", _save("neighbours", np.full((8, 2), -2, np.int32))),
         ("neighbour_scores.npy", _save("neighbour_scores", np.zeros((8, 3), np.float32))),
         ("complement_scores.npy", _save("complement_scores", np.zeros((8, 1), np.float32))),
+        ("followers.npy", lambda d: (d / "followers.npy").unlink()),
+        ("followers.npy", _save("followers", np.full((8, 2), 8, np.int32))),
+        ("follower_scores.npy", _save("follower_scores", np.zeros((8, 1), np.float32))),
+        ("lookalikes.npy", _save("lookalikes", np.full((8, 2), -2, np.int32))),
+        ("lookalike_scores.npy", _save("lookalike_scores", np.full((8, 2), np.nan, np.float32))),
         ("items.parquet", lambda d: (d / "items.parquet").write_bytes(b"PAR1 no table PAR1")),
         ("items.parquet", lambda d: (d / "items.parquet").unlink()),
         ("items.parquet", lambda d: pq.write_table(pa.table({"item_id": ["a"]}), d / "items.parquet")),
@@ -161,6 +166,8 @@ def test_a_file_of_another_form_is_refused_by_name(directory: Path, name: str, s
         {"sources": ["magic"]},
         {"profile_features": [{"name": "x"}]},
         {"event_weights": 3},
+        {"repeats": "no"},
+        {"repeats": 1},
         {"surprise": 1},
         {"format": 2},
     ],
@@ -176,6 +183,14 @@ def test_a_spec_comes_back_as_it_was_written(tiny_bundle: Bundle):
     from tests.serving_core.tiny_bundle import SPEC
 
     assert tiny_bundle.spec == SPEC
+
+
+def test_a_spec_that_says_nothing_of_repeats_means_a_shop_where_one_buys_again(directory: Path):
+    content = json.loads((directory / "spec.json").read_text())
+    for written, expected in (({}, True), ({"repeats": False}, False), ({"repeats": True}, True)):
+        rest = {name: value for name, value in content.items() if name != "repeats"}
+        (directory / "spec.json").write_text(json.dumps({**rest, **written}))
+        assert Bundle.open(directory).spec.repeats is expected
 
 
 @pytest.mark.parametrize(

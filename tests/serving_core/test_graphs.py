@@ -30,7 +30,7 @@ def candidates_of(*rows: list[int]) -> Candidates:
     dots = np.where(items >= 0, 0.5, 0).astype(np.float32)
     sources = np.zeros((*items.shape, 4), np.float32)
     sources[:, 0, 1] = 1.0
-    return Candidates(items, dots, sources)
+    return Candidates(items, dots, sources, sources / 2)
 
 
 def test_the_query_is_the_direction_of_the_history(graph_bundle: Bundle, users):
@@ -44,11 +44,39 @@ def test_the_graphs_see_each_user_at_the_lengths_of_the_spec(graph_bundle: Bundl
         encoder_inputs(graph_bundle, users),
         ranker_inputs(graph_bundle, users, candidates_of([BREAD, -1])),
     )
-    assert short["history_codes"].shape == (3, 4, 4)
+    assert short["history_vectors"].shape == (3, 4, 4)
+    assert short["history_types"].tolist() == [[3, 3, 0, 0], [1, 0, 0, 0], [0, 0, 0, 0]]
+    # Banana and bread are the purest of their shelves; behind them, and of nobody, nothing is known.
+    assert short["history_vectors"][0].tolist() == [[1, 0, 0, 0], [0, 1, 0, 0], [0] * 4, [0] * 4]
+    assert (short["history_vectors"][2] == 0).all()
     assert long["history_codes"].shape == (3, 6, 4)
-    assert short["history_codes"][0, :3].tolist() == [[1, 1, 1, 1], [4, 4, 1, 3], [0, 0, 0, 0]]
+    assert long["history_codes"][0, :3].tolist() == [[1, 1, 1, 1], [4, 4, 1, 3], [0, 0, 0, 0]]
+    assert long["source_scores"].tolist() == [[[0, 1, 0, 0], [0, 0, 0, 0]]]
+    assert long["source_strengths"].tolist() == [[[0, 0.5, 0, 0], [0, 0, 0, 0]]]
     assert long["candidate_codes"].tolist() == [[[4, 4, 1, 3], [0, 0, 0, 0]]]
     np.testing.assert_array_equal(long["candidate_features"], [[[4, np.nan], [np.nan, np.nan]]])
+
+
+def test_events_on_items_outside_the_release_leave_no_hole(graph_bundle: Bundle):
+    known = [("banana", "purchase", 1), ("bread", "view", 3), ("butter", "cart", 4), ("roll", "view", 5)]
+    others = [
+        ("gone", "purchase", 0.5),
+        known[0],
+        ("gone", "view", 2),
+        *known[1:3],
+        ("gone", "view", 4),
+        known[3],
+    ]
+    pure, mixed = (
+        encoder_inputs(graph_bundle, user_batch(graph_bundle, [history(*events)], [NOW]))
+        for events in (known, others)
+    )
+    # Six events are kept of the seven: the roll, the oldest, falls out of the user's history.
+    assert pure["history_types"].tolist() == [[3, 1, 2, 1]]
+    assert mixed["history_types"].tolist() == [[3, 1, 2, 0]]
+    for name in ("history_vectors", "history_ages_s"):
+        np.testing.assert_array_equal(mixed[name][:, :3], pure[name][:, :3])
+        assert (mixed[name][:, 3] == 0).all()
 
 
 def test_scores_are_those_of_the_graph_and_padding_is_last(graph_bundle: Bundle, users):
@@ -88,7 +116,10 @@ def test_foreign_items_are_ranked_with_the_scores_that_they_have_among_the_offer
     placed = placed_among(graph_bundle, np.array([[PEAR, BUTTER, -1]] * 3, np.int32), queries, offered)
     at = offered.items[1].tolist().index(BUTTER)
     np.testing.assert_array_equal(placed.source_scores[1, 1], offered.source_scores[1, at])
+    np.testing.assert_array_equal(placed.source_strengths[1, 1], offered.source_strengths[1, at])
+    assert placed.source_strengths[1, 1].tolist() == pytest.approx([1, 1, 0, 0.75])
     assert (placed.source_scores[1, [0, 2]] == 0).all()
+    assert (placed.source_strengths[1, [0, 2]] == 0).all()
     np.testing.assert_allclose(placed.retrieval_scores[1], [0, 1, 0], atol=1e-6)
 
 

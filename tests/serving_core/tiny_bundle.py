@@ -1,7 +1,8 @@
 """A bundle of eight items that one can follow by hand.
 
 Vectors point into the four directions fruit, bakery, dairy, other: items of one shelf are alike. Bananas are
-bought with bread, bread with butter. The lamp was never sold, and stands alone in its category.
+bought with bread, bread with butter; after bananas shoppers took bread, after bread butter. The lamp was
+never sold, and stands alone in its category.
 """
 
 import subprocess
@@ -37,6 +38,7 @@ SPEC = Spec(
     user_features=("purchases_30d", "user_activity:recency_days"),
     profile_features=(ProfileFeature("gender", ("F", "M")), ProfileFeature("income", ("low", "high"))),
     item_features=("price_level", "buyers_30d"),
+    sources=("two_tower", "personal", "item_knn", "popularity"),
     ranker_outputs=("purchase",),
     item_vocabulary_size=7,
     personal_half_life_days=1.0,
@@ -97,6 +99,15 @@ def write_tiny_bundle(directory: Path) -> Path:
     complements[BUTTER, 0] = BREAD
     write_array(directory, "complements", complements)
     write_array(directory, "complement_scores", np.where(complements >= 0, [0.8, 0.4], 0))
+    followers = np.full((8, 2), -1)
+    followers[BANANA], followers[BREAD, 0] = (BREAD, BUTTER), BUTTER
+    write_array(directory, "followers", followers)
+    write_array(directory, "follower_scores", np.where(followers >= 0, [3.0, 1.0], 0))
+    lookalikes = np.full((8, 2), -1)
+    lookalikes[BANANA], lookalikes[APPLE] = (APPLE, PEAR), (BANANA, PEAR)
+    lookalikes[BREAD, 0], lookalikes[ROLL, 0] = ROLL, BREAD
+    write_array(directory, "lookalikes", lookalikes)
+    write_array(directory, "lookalike_scores", np.where(lookalikes >= 0, [0.9, 0.6], 0))
     return directory
 
 

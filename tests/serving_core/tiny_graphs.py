@@ -1,6 +1,6 @@
 """Two real LiteRT graphs that one can follow by hand; run as a program of its own, for it needs TensorFlow.
 
-Query encoder: the normalised sum of the vectors of the history's items (a constant table inside the graph).
+Query encoder: the normalised sum of the vectors of the history's items, of its known events alone.
 Ranker: score = retrieval score + 2 * personal source score + 1 * item_knn source score + 0.1 * feature 0
 (NaN counts as 0); purchase = sigmoid(score).
 """
@@ -21,21 +21,20 @@ def convert(directory: Path) -> None:
     spec = json.loads((directory / "spec.json").read_text())
     long, short, width = spec["history_length"], spec["history_length_retrieval"], spec["candidates"]
     codes = 1 + len(spec["code_columns"])
-    vectors = np.load(directory / "item_vectors.npy")
-    table = tf.constant(np.vstack([np.zeros((1, vectors.shape[1]), np.float32), vectors]))
+    dimensions = np.load(directory / "item_vectors.npy").shape[1]
     weights = tf.constant([{"personal": 2.0, "item_knn": 1.0}.get(name, 0.0) for name in spec["sources"]])
 
     def user(length: int) -> dict:
         return {
-            "history_codes": tf.TensorSpec([1, length, codes], tf.int32),
             "history_types": tf.TensorSpec([1, length], tf.int32),
             "history_ages_s": tf.TensorSpec([1, length], tf.float32),
             "user_features": tf.TensorSpec([1, len(spec["user_features"])], tf.float32),
             "user_profile": tf.TensorSpec([1, len(spec["profile_features"])], tf.int32),
         }
 
-    def query(history_codes, **_):
-        total = tf.reduce_sum(tf.gather(table, history_codes[:, :, 0]), axis=1)
+    def query(history_vectors, history_types, **_):
+        known = tf.cast(history_types > 0, tf.float32)
+        total = tf.reduce_sum(history_vectors * known[..., None], axis=1)
         return {"query": tf.math.l2_normalize(total, axis=-1)}
 
     def score(retrieval_scores, source_scores, candidate_features, **_):
@@ -49,10 +48,13 @@ def convert(directory: Path) -> None:
         "candidate_features": tf.TensorSpec([1, width, len(spec["item_features"])], tf.float32),
         "retrieval_scores": tf.TensorSpec([1, width], tf.float32),
         "source_scores": tf.TensorSpec([1, width, len(spec["sources"])], tf.float32),
+        "source_strengths": tf.TensorSpec([1, width, len(spec["sources"])], tf.float32),
     }
+    vectors = {"history_vectors": tf.TensorSpec([1, short, dimensions], tf.float32)}
+    history = {"history_codes": tf.TensorSpec([1, long, codes], tf.int32)}
     for name, function, inputs in (
-        ("query_encoder", query, user(short)),
-        ("ranker", score, {**user(long), **candidates}),
+        ("query_encoder", query, {**vectors, **user(short)}),
+        ("ranker", score, {**history, **user(long), **candidates}),
     ):
         module = tf.Module()
         module.serve = tf.function(function)
