@@ -22,10 +22,12 @@ SMALL: dict[str, Any] = {
     "retrieval": {
         "history_length": 16,
         "dimensions": 16,
-        "batch_size": 32,
-        "positives": 4,
-        "extra_negatives": 32,
-        "epochs": 2,
+        "blocks": 1,
+        "batch_size": 4,
+        "negatives": 32,
+        "most_steps": 60,
+        "least_steps": 30,
+        "checks": 2,
     },
     "ranking": {"requests": 2, "hidden": [16], "projection": 8, "epochs": 3, "batch_size": 16},
 }

@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 
-from pipelines.training.catalogue import CODE_COLUMNS, item_codes, price_levels, title_words
+from pipelines.training.catalogue import CODE_COLUMNS, attribute_codes, item_codes, price_levels, title_words
 
 CATALOGUE = pa.table(
     {
@@ -31,15 +31,32 @@ def test_rare_items_share_the_unknown_code():
     assert column(codes, "item") == [1, 0, 2, 0]
 
 
+def test_where_there_are_too_many_items_the_most_frequent_have_codes():
+    codes = item_codes(CATALOGUE, np.array([3, 5, 9, 4]), minimum_events=4, most_ids=2)
+    assert column(codes, "item") == [0, 1, 2, 0]
+    assert column(item_codes(CATALOGUE, np.array([3, 5, 9, 4]), 4, most_ids=3), "item") == [0, 1, 2, 3]
+
+
+def test_attributes_that_several_items_share_have_codes():
+    lists = pa.array([["red", "new"], ["red", "big", "new"], None, ["odd"]], pa.list_(pa.string()))
+    codes = attribute_codes(CATALOGUE.append_column("attributes", lists))
+    red, new = codes[0, :2]
+    assert codes.shape == (4, 12)
+    assert {red, new} == {1, 2}
+    assert codes[1, :3].tolist() == [red, 0, new]
+    assert not codes[2:].any()
+    assert attribute_codes(CATALOGUE).shape == (4, 0)
+
+
 def test_a_catalogue_of_bare_ids_has_no_content():
     codes = item_codes(pa.table({"title": ["x", "y"]}), np.array([1, 1]), 1)
     assert codes.tolist() == [[1, 0, 0, 0, 0], [2, 0, 0, 0, 0]]
 
 
 def test_words_that_several_titles_share_have_codes():
-    words, size = title_words(CATALOGUE)
+    words = title_words(CATALOGUE)
     fresh, bread = words[0, 0], words[1, 1]
-    assert size == 2
+    assert {fresh, bread} == {1, 2}
     assert words[0].tolist() == [fresh, 0, 0, 0, 0, 0]
     assert words[1, :2].tolist() == [fresh, bread]
     assert words[2, :2].tolist() == [0, bread]

@@ -20,6 +20,7 @@ def rows(items: list[list[int]], labels: list[list[float]], wanted: list[int]) -
         signals=np.zeros((*shape, 1), np.float16),
         retrieval_scores=np.zeros(shape, np.float32),
         source_scores=np.zeros((*shape, 1), np.float32),
+        source_strengths=np.zeros((*shape, 1), np.float32),
         user_features=np.zeros((shape[0], 0), np.float32),
         user_profile=np.zeros((shape[0], 0), np.int32),
         labels=np.array(labels, np.float32)[..., None],

@@ -18,7 +18,7 @@ from pipelines.settings import Settings
 from pipelines.training import retrain
 from pipelines.training.baselines import baseline_lists
 from pipelines.training.config import TrainingConfig
-from pipelines.training.training_set import TrainingSet, training_directory
+from pipelines.training.training_set import TEST, TrainingSet, training_directory
 from serving.bundle import Bundle
 from serving.ranking import Encoder, Ranker
 from serving.recommender import Context, Recommender
@@ -126,8 +126,9 @@ def test_the_release_beats_popularity_on_what_it_has_not_seen(trained: tuple[Pat
     offered = retrieve(bundle, requests.users, Encoder(bundle).encode(requests.users))
     scores = Ranker(bundle).rank(requests.users, offered).scores
     best = np.take_along_axis(offered.items, np.argsort(-scores, axis=1)[:, :10], 1)
-    popular = baseline_lists(workdir, material.split.test_from, requests.user_ids.to_pylist())["popularity"]
-    taken = material.labels(material.split.test, material.target_codes)
+    user_ids = material.user_ids.take(pa.array(requests.rows)).to_pylist()
+    popular = baseline_lists(workdir, material.split.test_from, user_ids)["popularity"]
+    taken = material.labels(TEST, material.target_types)
     hits = [
         np.isin(requests.rows[:, None] * np.int64(bundle.n_items) + items, taken).mean()
         for items in (best, popular)
@@ -195,7 +196,7 @@ def test_a_misspelt_choice_is_refused_and_a_short_budget_trains_less():
     with pytest.raises(WrongUsageError, match="epoch"):
         TrainingConfig.of({"ranking": {"epoch": 3}})
     short, full = TrainingConfig.of(None, budget="short"), TrainingConfig.of(None)
-    assert short.retrieval.requests_per_epoch < full.retrieval.requests_per_epoch
+    assert short.retrieval.most_steps < full.retrieval.most_steps
     assert short.ranking.epochs < full.ranking.epochs
 
 

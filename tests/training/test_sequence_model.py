@@ -1,0 +1,275 @@
+"""The sequence model: its loss, what an event may see, and that serving asks what training learned."""
+
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from pipelines.training.config import RetrievalConfig
+from pipelines.training.histories import Histories
+from pipelines.training.layers import Standardize
+from pipelines.training.material import UserStates
+from pipelines.training.retrieval.content import ItemContent, ItemEncoder
+from pipelines.training.retrieval.encoders import Encoders
+from pipelines.training.retrieval.model import QUERY_INPUTS, SequenceRetrieval
+from pipelines.training.retrieval.query import QueryEncoder
+from pipelines.training.retrieval.sequences import Tape
+from pipelines.training.retrieval.train import Batches
+from pipelines.training.tensorflow import fix_seeds, tf
+from pipelines.training.trial_material import users_of
+from serving.users import UserBatch
+from tests.training.small_trial import interactions
+
+CONFIG = RetrievalConfig(history_length=8, dimensions=16, blocks=2, dropout=0, negatives=4, batch_size=1)
+N_ITEMS = 12
+
+# User 0 has seven events before the last moment, some at one instant, hours to weeks apart; user 1 has two.
+ROWS = [
+    *((0, 3, 0), (0, 4, 40_000), (0, 5, 40_000), (0, 1, 90_000), (0, 6, 2_000_000), (0, 6, 2_000_000)),
+    *((0, 2, 2_000_300), (0, 9, 2_600_000)),
+    *((1, 7, 1_000), (1, 8, 500_000), (1, 0, 900_000)),
+]
+EVENTS = interactions(ROWS, types=[1, 2, 1, 1, 2, 1, 1, 1, 2, 1, 1])
+STATES = UserStates(
+    np.array([0, 0, 1]),
+    np.array([0, 1_500_000, 0]),
+    np.array([[1.0, 5.0], [3.0, np.nan], [9.0, 2.0]], np.float32),
+    np.array([[1, 2], [2, 0], [0, 1]], np.int32),
+)
+
+
+ALIKE = np.full(N_ITEMS, 1 / N_ITEMS)
+
+
+def small_model(
+    chances: np.ndarray = ALIKE, config: RetrievalConfig = CONFIG, seed: int = 0
+) -> SequenceRetrieval:
+    """A model with random weights everywhere, so that no input goes unheard."""
+    fix_seeds(seed)
+    numbers = np.arange(N_ITEMS, dtype=np.int32)
+    content = ItemContent(np.where(numbers < 9, numbers + 1, 0), np.stack([numbers % 3 + 1, numbers % 4], 1))
+    query = QueryEncoder(Standardize.fit(STATES.features, "features"), [2, 2], 2, config)
+    model = SequenceRetrieval(query, ItemEncoder(content, config), chances, config)
+    model.compute_loss(next(batches(config).part(0, 1)))
+    rng = np.random.default_rng(seed)
+    model.set_weights([values + rng.normal(0, 0.3, values.shape) for values in model.get_weights()])
+    return model
+
+
+def batches(config: RetrievalConfig = CONFIG) -> Batches:
+    return Batches(Tape.of(EVENTS), STATES, ALIKE, config, 0)
+
+
+@pytest.fixture
+def model() -> SequenceRetrieval:
+    return small_model()
+
+
+def listen(model: SequenceRetrieval, made: list[np.ndarray]) -> None:
+    """Keep the queries `[B, L, D]` that the loss is computed from, one entry for each time."""
+    queries = model.query.queries
+
+    def heard(*args: object, **named: object) -> object:
+        made.append(queries(*args, **named))
+        return made[-1]
+
+    model.query.queries = heard
+
+
+@pytest.fixture
+def heard(model: SequenceRetrieval) -> list[np.ndarray]:
+    """The queries of every loss that was computed."""
+    made: list[np.ndarray] = []
+    listen(model, made)
+    return made
+
+
+def row_of(*rows: int) -> dict[str, np.ndarray]:
+    """A batch of one row with these events."""
+    tape = Tape.of(EVENTS)
+    places = np.searchsorted(tape.rows, rows)
+    return batches().batch(places[None], np.random.default_rng(0))
+
+
+def served(model: SequenceRetrieval, user: int, at_s: int, first: int = 0) -> np.ndarray:
+    """[D] the query of a request made at that second, from the user's events from row `first` on."""
+    known = EVENTS.rows(np.arange(len(EVENTS)) >= first)
+    users = users_of(Histories.of(known, np.array([user]), np.array([at_s])), length=10)
+    state = np.flatnonzero((STATES.rows == user) & (STATES.at_s < at_s))[-1:]
+    users = replace(users, features=STATES.features[state], profile=STATES.profile[state])
+    return asked(model, users)[0]
+
+
+def asked(model: SequenceRetrieval, users: UserBatch) -> np.ndarray:
+    bundle = SimpleNamespace(spec=SimpleNamespace(history_length_retrieval=CONFIG.history_length))
+    encoders = Encoders(model)
+    return encoders.query_vectors(encoders.item_vectors(N_ITEMS), bundle, users)
+
+
+def test_serving_asks_what_training_learned_after_the_same_events(model: SequenceRetrieval, heard: list):
+    """A row of training holds user 0 from its first event, then user 1; serving sees newest first, padded."""
+    model.compute_loss(row_of(0, 1, 2, 3, 4, 5, 6, 8))
+    queries = heard[-1].numpy()[0]
+    # The last event of each moment, when all of it is known: rows 0, 2, 3, 5 and 6 of user 0, 8 of user 1.
+    for place, user, row in ((0, 0, 0), (2, 0, 2), (3, 0, 3), (5, 0, 5), (6, 0, 6), (7, 1, 8)):
+        at_s = int(EVENTS.times[row]) + 1
+        np.testing.assert_allclose(served(model, user, at_s), queries[place], atol=2e-5, err_msg=str(row))
+        # When a list is asked for changes nothing: what counts is the time from event to event.
+        later = int(EVENTS.times[row + 1]) if row != 8 else 400_000
+        if STATES.at_s[1] > later or user == 1:
+            np.testing.assert_allclose(served(model, user, later), queries[place], atol=2e-5)
+
+
+def test_a_history_cut_in_training_is_as_one_that_begins_there(model: SequenceRetrieval, heard: list):
+    model.compute_loss(row_of(3, 4, 5, 6))
+    queries = heard[-1].numpy()[0]
+    np.testing.assert_allclose(served(model, 0, 2_000_301, first=3), queries[3], atol=2e-5)
+    assert np.abs(served(model, 0, 2_000_301) - queries[3]).max() > 1e-3, "what was cut off did matter"
+
+
+def test_no_event_sees_a_later_one_or_another_user(model: SequenceRetrieval, heard: list):
+    row = row_of(0, 1, 2, 3, 4, 5, 6, 8)
+    model.compute_loss(row)
+    before = heard[-1].numpy()[0]
+    changed = {name: values.copy() for name, values in row.items()}
+    changed["items"][0, 6], changed["types"][0, 6], changed["gaps_s"][0, 6] = 11, 2, 9e6
+    model.compute_loss(changed)
+    after = heard[-1].numpy()[0]
+    np.testing.assert_array_equal(np.delete(after, 6, 0), np.delete(before, 6, 0))
+    assert np.abs(after[6] - before[6]).max() > 1e-3
+
+
+def test_events_of_one_moment_see_each_other_and_all_before(model: SequenceRetrieval, heard: list):
+    row = row_of(0, 1, 2, 3)
+    model.compute_loss(row)
+    before = heard[-1].numpy()[0]
+    changed = {name: values.copy() for name, values in row.items()}
+    changed["items"][0, 2] = 11
+    model.compute_loss(changed)
+    moved = np.abs(heard[-1].numpy()[0] - before).max(axis=1)
+    assert moved[0] == 0
+    assert (moved[1:] > 1e-4).all()
+
+
+def test_padding_changes_nothing(model: SequenceRetrieval):
+    rng = np.random.default_rng(0)
+    known = np.arange(8) < 3
+    inputs = {
+        "history_vectors": rng.normal(size=(1, 8, 16)).astype(np.float32),
+        "history_types": np.where(known, [[1, 2, 1, 0, 0, 0, 0, 0]], 0).astype(np.int32),
+        "history_ages_s": np.array([[50, 3_000, 9e6, 0, 0, 0, 0, 0]], np.float32),
+        "user_features": STATES.features[:1],
+        "user_profile": STATES.profile[:1],
+    }
+    expected = model.query(**{name: inputs[name] for name in QUERY_INPUTS}).numpy()
+    behind = {**inputs, "history_vectors": inputs["history_vectors"].copy()}
+    behind["history_vectors"][:, 3:] = 7.0
+    behind["history_ages_s"] = np.where(known, inputs["history_ages_s"], 1e8).astype(np.float32)
+    np.testing.assert_allclose(model.query(**behind).numpy(), expected, atol=1e-6)
+    short = {name: values[:, :3] if name.startswith("history") else values for name, values in inputs.items()}
+    np.testing.assert_allclose(model.query(**short).numpy(), expected, atol=1e-6)
+
+
+def test_events_beyond_the_history_length_and_outside_the_catalogue_are_not_asked_for(model):
+    """The encoder sees the last eight events on known items, wherever the others stand among them."""
+    rng = np.random.default_rng(1)
+    items, types = rng.integers(0, N_ITEMS, (1, 12)), rng.integers(1, 3, (1, 12))
+    ages = np.cumsum(rng.integers(1, 900_000, (1, 12)), axis=1)
+
+    def users(chosen: list[int]) -> UserBatch:
+        gone = ~np.isin(np.arange(12), chosen)
+        return UserBatch(
+            np.where(gone, -1, items).astype(np.int32),
+            types.astype(np.int32),
+            ages.astype(np.float32),
+            STATES.features[:1],
+            STATES.profile[:1],
+        )
+
+    def only(chosen: list[int]) -> UserBatch:
+        return UserBatch(
+            items[:, chosen].astype(np.int32),
+            types[:, chosen].astype(np.int32),
+            ages[:, chosen].astype(np.float32),
+            STATES.features[:1],
+            STATES.profile[:1],
+        )
+
+    holed = [1, 2, 4, 5, 6, 8, 9, 10, 11]
+    np.testing.assert_allclose(asked(model, users(holed)), asked(model, only(holed[:8])), atol=1e-6)
+    np.testing.assert_allclose(asked(model, users([5, 9])), asked(model, only([5, 9])), atol=1e-6)
+
+
+def test_queries_have_length_one_whatever_is_known(model: SequenceRetrieval):
+    nobody = UserBatch(
+        np.full((1, 10), -1, np.int32),
+        np.zeros((1, 10), np.int32),
+        np.zeros((1, 10), np.float32),
+        np.full((1, 2), np.nan, np.float32),
+        np.zeros((1, 2), np.int32),
+    )
+    assert np.linalg.norm(asked(model, nobody)) == pytest.approx(1.0, rel=1e-5)
+    assert np.linalg.norm(served(model, 0, 50_000)) == pytest.approx(1.0, rel=1e-5)
+
+
+def test_where_all_items_are_alike_the_loss_is_the_log_of_how_many_are_expected(model: SequenceRetrieval):
+    # Four of twelve are drawn, each for three of them: 1 + 4 * 3 items of one score.
+    for weights in (model.item.id_table, model.item.content_table):
+        weights.assign(tf.zeros_like(weights))
+    row = row_of(0, 1, 2, 3)
+    row["targets"][:] = 5
+    row["negatives"] = np.array([0, 1, 2, 2], np.int32)
+    assert float(model.compute_loss(row)) == pytest.approx(np.log(13), rel=1e-5)
+    # An item is no negative of itself: two of the four draws fall away, 1 + 2 * 3.
+    row["negatives"] = np.array([5, 1, 5, 2], np.int32)
+    assert float(model.compute_loss(row)) == pytest.approx(np.log(7), rel=1e-5)
+
+
+def test_the_loss_is_the_sampled_softmax_corrected_by_how_often_an_item_is_drawn():
+    chances = np.arange(1.0, N_ITEMS + 1) / 78
+    model, row = small_model(chances), row_of(0, 1, 2, 3, 4)
+    drawn = [9, 4, 1, 11]
+    row["negatives"] = np.array(drawn, np.int32)
+    loss = float(model.compute_loss(row))
+    made: list[np.ndarray] = []
+    listen(model, made)
+    model.compute_loss(row)
+    queries = made[-1].numpy()[0].astype(np.float64)
+    vectors = model.item(np.arange(N_ITEMS)).numpy().astype(np.float64)
+    losses = []
+    for query, target in zip(queries, row["targets"][0], strict=True):
+        positive = query @ vectors[target] / CONFIG.temperature
+        # Item j is expected 4 * (j + 1) / 78 times among the four.
+        others = [
+            query @ vectors[j] / CONFIG.temperature - np.log(4 * (j + 1) / 78) for j in drawn if j != target
+        ]
+        losses.append(np.log(np.exp(positive) + np.exp(others).sum()) - positive)
+    assert any(target in drawn for target in row["targets"][0])
+    assert loss == pytest.approx(np.mean(losses), rel=1e-4)
+
+
+def test_training_learns_what_comes_next():
+    """Users who go round in a circle of twelve items: the nearest item to their query is the next one."""
+    rows = [(user, (user + step) % N_ITEMS, step * 86_400) for user in range(24) for step in range(8)]
+    config = CONFIG.model_copy(update={"batch_size": 8, "negatives": 12})
+    known = UserStates(STATES.rows[:0], STATES.at_s[:0], STATES.features[:0], STATES.profile[:0])
+    made = Batches(Tape.of(interactions(rows)), known, ALIKE, config, 0)
+    fix_seeds(0)
+    numbers = np.arange(N_ITEMS, dtype=np.int32)
+    content = ItemContent(numbers + 1, np.ones((N_ITEMS, 1), np.int32))
+    query = QueryEncoder(Standardize.fit(known.features, "features"), [2, 2], 2, config)
+    model = SequenceRetrieval(query, ItemEncoder(content, config), ALIKE, config)
+    model.compile(optimizer=tf.keras.optimizers.Adam(0.01))
+    step = tf.function(model.train_step)
+    for batch in made.part(0, 120):
+        step({name: tf.constant(values) for name, values in batch.items()})
+    users = UserBatch(
+        np.stack([numbers, (numbers - 1) % N_ITEMS], axis=1).astype(np.int32),
+        np.ones((N_ITEMS, 2), np.int32),
+        np.tile(np.array([[86_400, 172_800]], np.float32), (N_ITEMS, 1)),
+        np.full((N_ITEMS, 2), np.nan, np.float32),
+        np.zeros((N_ITEMS, 2), np.int32),
+    )
+    nearest = np.argmax(asked(model, users) @ Encoders(model).item_vectors(N_ITEMS).T, axis=1)
+    assert nearest.tolist() == ((numbers + 1) % N_ITEMS).tolist()

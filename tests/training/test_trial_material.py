@@ -1,0 +1,105 @@
+"""A trial of a backtest as material to train on: what each stage tells, counted by hand."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pipelines.training.config import TrainingConfig
+from pipelines.training.histories import Histories
+from pipelines.training.material import VALIDATION
+from pipelines.training.trial import LabelledStage, Stage, Trial
+from pipelines.training.trial_material import ITEM_FEATURES, TEST, TrialMaterial
+from serving.bundle import Bundle
+from tests.training.small_trial import DAY_S, catalogue, interactions, wanted
+
+# User 0 takes items 0, 1, 0 on days 0, 10, 39; user 1 item 1 twice, on days 20 and 38.
+LEARNING = interactions(
+    [(0, 0, 0), (0, 1, 10 * DAY_S), (0, 0, 39 * DAY_S), (1, 1, 20 * DAY_S), (1, 1, 38 * DAY_S)],
+    types=[1, 2, 1, 1, 2],
+)
+AT_S = 40 * DAY_S
+
+
+def stage_of(users: list[int], at_s: int, taken: list[list[int]]) -> LabelledStage:
+    asked = np.array(users)
+    return LabelledStage(LEARNING, Histories.of(LEARNING, asked, np.full(len(users), at_s)), wanted(taken))
+
+
+@pytest.fixture
+def material(tmp_path: Path) -> TrialMaterial:
+    trial = Trial(
+        catalogue=catalogue(4),
+        n_users=2,
+        event_types=("view", "purchase"),
+        target_types=("purchase",),
+        learning=LEARNING,
+        ranking=(stage_of([1, 0], AT_S, [[2], [1, 3]]),),
+        validation=stage_of([0], 11 * DAY_S, [[2]]),
+        repeats=False,
+        seed=0,
+    )
+    # Three ask at the test: user 1, somebody never met, and user 0 a day later.
+    histories = Histories.of(LEARNING, np.array([1, 7, 0]), np.array([AT_S, AT_S, AT_S + DAY_S]))
+    config = TrainingConfig.of({"history_length": 2, "candidates": 10, "retrieval": {"history_length": 2}})
+    return TrialMaterial(trial, tmp_path / "bundle", config, Stage(LEARNING, histories))
+
+
+def test_requests_are_numbered_by_their_place_and_see_their_last_events(material: TrialMaterial):
+    requests = material.requests("ranking-0")
+    assert requests.rows.tolist() == [0, 1]
+    assert requests.users.history_items.tolist() == [[1, 1], [0, 1]]
+    assert requests.users.history_types.tolist() == [[2, 1], [1, 2]]
+    assert requests.users.history_ages_s.tolist() == [[2 * DAY_S, 20 * DAY_S], [DAY_S, 30 * DAY_S]]
+    assert (requests.users.features.shape, requests.users.profile.shape) == ((2, 0), (2, 0))
+    # At validation, on day 11, the purchase of day 39 is not known.
+    assert material.requests(VALIDATION).users.history_items.tolist() == [[1, 0]]
+    assert material.requests(TEST).users.history_items.tolist() == [[1, 1], [-1, -1], [0, 1]]
+    assert material.requests(TEST).users.history_types.tolist() == [[2, 1], [0, 0], [1, 2]]
+    assert material.n_users == 3
+
+
+def test_labels_are_keys_of_requests_and_the_test_has_none(material: TrialMaterial):
+    assert material.labels("ranking-0", ("purchase",)).tolist() == [0 * 4 + 2, 1 * 4 + 1, 1 * 4 + 3]
+    assert material.labels(VALIDATION, ("purchase",)).tolist() == [2]
+    assert material.labels(VALIDATION, ("view",)).tolist() == []
+    assert len(material.ratings(VALIDATION)) == 0
+    with pytest.raises(KeyError, match="test has no labels"):
+        material.labels(TEST, ("purchase",))
+
+
+def test_items_are_counted_up_to_the_stage(material: TrialMaterial):
+    assert ITEM_FEATURES == ("events", "events_30d", "users", "age_days")
+    features = material.item_features("ranking-0")
+    # Item 0: twice, once within thirty days, by one user, first forty days ago; item 1 three times, by both.
+    assert features[:2].tolist() == [[2, 1, 1, 40], [3, 3, 2, 30]]
+    np.testing.assert_array_equal(features[2], [0, 0, 0, np.nan])
+    assert material.at_s("ranking-0") == AT_S
+    # The test's last request is a day later, and so are ages.
+    assert material.at_s(TEST) == AT_S + DAY_S
+    assert material.item_features(TEST)[0].tolist() == [2, 1, 1, 41]
+
+
+def test_nothing_is_known_of_users_but_their_events(material: TrialMaterial):
+    states = material.user_states()
+    assert (len(states.rows), states.features.shape, states.profile.shape) == (0, (0, 0), (0, 0))
+
+
+def test_a_bundle_begins_with_what_training_does_not_change(material: TrialMaterial):
+    material.begin()
+    bundle = Bundle.open(material.workdir)
+    assert bundle.items["item_id"].to_pylist() == ["i000", "i001", "i002", "i003"]
+    assert bundle.spec.repeats is False
+    assert (bundle.spec.history_length, bundle.spec.history_length_retrieval) == (2, 2)
+    assert bundle.spec.event_types == ("view", "purchase")
+    assert bundle.spec.target_types == ("purchase",)
+    assert bundle.spec.item_features == ITEM_FEATURES
+    # Item 0 has two events, item 1 three: only the latter reaches the three that a vector of its own takes.
+    assert bundle.item_codes[:, 0].tolist() == [0, 1, 0, 0]
+    assert bundle.spec.item_vocabulary_size == 1
+    np.testing.assert_array_equal(bundle.item_features, material.item_features("ranking-0"))
+    # After item 0 came item 1, after item 1 item 0; an item's own return is no rule.
+    assert bundle.followers[0, 0] == 1
+    assert bundle.followers[1, 0] == 0
+    assert (bundle.followers[2:] == -1).all()
+    assert material.ranking_names == ["ranking-0"]
