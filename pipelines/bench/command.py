@@ -10,6 +10,9 @@ from pipelines.console import Console, finish
 
 PARTS = ("point_in_time", "materialize", "online", "build")
 
+RANKING_LIMIT_S = 1_800.0
+"""Seconds after which a ranking benchmark is killed."""
+
 
 @click.group()
 def bench() -> None:
@@ -44,3 +47,21 @@ def features(runs: int, scale: float, only: tuple[str, ...], as_json: bool) -> N
                 with console.step(part):
                     result[part] = measures[part](Path(folder) / part, Sizes.of(scale), runs)
     finish(result, as_json=as_json)
+
+
+@bench.command()
+@click.option("--users", "n_users", type=click.IntRange(min=1), default=35_000, show_default=True)
+@click.option("--items", "n_items", type=click.IntRange(min=30), default=18_000, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def ranking(n_users: int, n_items: int, as_json: bool) -> None:
+    """Rank every item for every user, and measure the lists with all metrics, slices and intervals."""
+    from pipelines.process import run_in_own_process
+
+    console = Console(quiet=as_json)
+    with console.step(f"{n_users:,} users x {n_items:,} items"):
+        told = run_in_own_process(
+            "pipelines.bench.ranking:measure_full_ranking",
+            {"n_users": n_users, "n_items": n_items},
+            limit_s=RANKING_LIMIT_S,
+        )
+    finish(told, as_json=as_json)

@@ -1,0 +1,21 @@
+"""`aisle bench ranking` at a small size: every figure is there, and lists are neither perfect nor empty."""
+
+import json
+
+import pytest
+
+from pipelines.cli import main
+
+
+def test_every_figure_of_a_full_ranking_is_told(capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as ended:
+        main(["bench", "ranking", "--users", "300", "--items", "400", "--json"])
+    assert not ended.value.code
+    told = json.loads(capsys.readouterr().out)
+    assert (told["users"], told["items"]) == (300, 400)
+    # Eleven metrics of lists and the reachable coverage, each at 10 and 20.
+    assert told["metrics"] == 24
+    assert told["slices"] > 10
+    assert told["seconds"] == pytest.approx(told["list_seconds"] + told["measure_seconds"], abs=0.02)
+    assert 50 < told["peak_mb"] < 2_000
+    assert 0 < told["ndcg@10"] < 0.5
