@@ -14,6 +14,8 @@ from infra.local.ports import LOOPBACK, choose_port
 from infra.local.stack import Stack
 from pipelines.console import Console
 from pipelines.demo.settings import DemoSettings
+from pipelines.features.feast_settings import feast_environment
+from pipelines.settings import Settings
 
 ROOT = Path(pipelines.__file__).resolve().parent.parent
 FEATURE_REPOSITORY = ROOT / "feature_repo"
@@ -90,7 +92,9 @@ class Platform:
 
     def start_feast_ui(self) -> None:
         """Start Feast's UI, without waiting."""
-        self.stack.start(components.feast_ui(FEATURE_REPOSITORY, self.addresses.feast_port, self._pipeline))
+        settings = Settings(home=self.home, lake_uri=self._pipeline["AISLE_LAKE_URI"])
+        environment = {**self._pipeline, **feast_environment(settings)}
+        self.stack.start(components.feast_ui(FEATURE_REPOSITORY, self.addresses.feast_port, environment))
 
 
 @contextmanager

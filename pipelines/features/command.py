@@ -130,7 +130,7 @@ def verify(sample: int, seed: int, as_json: bool) -> int:
 @as_json
 def env(as_json: bool) -> None:
     """Show the variables that Feast's own commands need, as `export` lines."""
-    from pipelines.features.feast_repo import feast_environment
+    from pipelines.features.feast_settings import feast_environment
 
     variables = feast_environment(load_settings())
     if as_json:

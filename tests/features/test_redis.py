@@ -12,7 +12,8 @@ import redis
 from pipelines.errors import FeatureError
 from pipelines.features import redis_writer, store
 from pipelines.features.declared import declared_views
-from pipelines.features.feast_repo import feast_environment, feast_talks_to_people
+from pipelines.features.feast_repo import feast_talks_to_people
+from pipelines.features.feast_settings import feast_environment
 from pipelines.features.materialization import EVER, newest_known
 from pipelines.features.online_writer import one_generation
 from pipelines.settings import Settings
