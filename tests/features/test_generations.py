@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -137,19 +138,30 @@ materialization.materialize(Settings(home=sys.argv[1]))
 """
 
 
-def materializing(settings: Settings, mark: Path, pace: str) -> "subprocess.Popen[bytes]":
-    return subprocess.Popen([sys.executable, "-c", PROGRAM, settings.home, mark, pace])
+@pytest.fixture
+def materializing() -> Iterator[Callable[..., "subprocess.Popen[bytes]"]]:
+    """Starts a materialization in a process of its own, which does not outlive the test."""
+    started = []
+
+    def start(settings: Settings, mark: Path, pace: str) -> "subprocess.Popen[bytes]":
+        started.append(subprocess.Popen([sys.executable, "-c", PROGRAM, settings.home, mark, pace]))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait(timeout=60)
 
 
 def wait_for(path: Path) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while not path.exists():
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
 
 def test_a_materialization_that_is_killed_leaves_what_was_there_and_the_next_one_ends_the_work(
-    home: Settings, tmp_path: Path
+    home: Settings, tmp_path: Path, materializing: Callable[..., Any]
 ):
     expected = online(home)
     store.materialize(home, end=AS_OF - timedelta(days=30))
@@ -165,7 +177,9 @@ def test_a_materialization_that_is_killed_leaves_what_was_there_and_the_next_one
     assert online(home) == expected
 
 
-def test_two_at_once_wait_for_each_other_and_leave_one_whole_generation(home: Settings, tmp_path: Path):
+def test_two_at_once_wait_for_each_other_and_leave_one_whole_generation(
+    home: Settings, tmp_path: Path, materializing: Callable[..., Any]
+):
     expected = online(home)
     store.materialize(home, end=AS_OF - timedelta(days=30))
     processes = [materializing(home, tmp_path / f"mark-{number}", "quick") for number in range(2)]
