@@ -1,12 +1,11 @@
 """Model `default` in a backtest: what the retraining would train and serve on such data."""
 
+import shutil
 import tempfile
+import weakref
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from pipelines.backtest.models import FittedModel
 from pipelines.training.trial import Stage, Trial
@@ -30,11 +29,12 @@ def fit_own_model(trial: Trial, test: Stage, choices: Mapping[str, Any] | None =
     """
     from pipelines.training.default import fit_default
 
-    folder = tempfile.TemporaryDirectory(prefix="aisle-backtest-")
-    fitted = fit_default(trial, test, Path(folder.name) / "bundle", choices)
-
-    def lists(k: int, requests: NDArray[np.integer]) -> NDArray[np.int32]:
-        with folder:
-            return fitted.lists(k, requests)
-
-    return FittedModel(lists, fitted.chosen, fitted.seconds)
+    folder = Path(tempfile.mkdtemp(prefix="aisle-backtest-"))
+    try:
+        fitted = fit_default(trial, test, folder / "bundle", choices)
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
+    # The bundle is read from its files for as long as it answers.
+    weakref.finalize(fitted, shutil.rmtree, folder)
+    return FittedModel(fitted.lists, fitted.chosen, fitted.seconds)

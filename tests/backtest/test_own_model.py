@@ -41,7 +41,7 @@ def test_every_request_of_the_test_gets_a_list_without_doubles(dataset, protocol
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1500)
 def test_nothing_after_the_cutoff_moves_a_list(dataset):
     """What models are given is probed under every protocol in `test_probing`; this is the own part."""
     found = probe_leaks(dataset, asked_for("temporal"), Console(quiet=True))
