@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.errors import WrongUsageError
-from pipelines.training.baselines.judging import Judge
+from pipelines.training.baselines.judging import Judge, is_surely_better
 from pipelines.training.baselines.known import Known
 from pipelines.training.baselines.models import MODELS, Model, reason_against
 from pipelines.training.baselines.recommender import PaddedWith, Recommender
@@ -50,10 +50,10 @@ def fit_field(
     """Fit baselines on a trial's learning events, with the settings that are best on its validation requests.
 
     One setting after the other is varied with the rest as they are (coordinate search), by NDCG@10 over the
-    whole catalogue. Every model gets an equal share of what is left of the budget and is fitted at least
-    once, with its defaults. The outcome depends on the clock only where the budget ends a search, and
-    `chosen` says so: `tried` is below `all` then. Models that cannot be fitted on such a shop are left out;
-    `reason_against` says why.
+    whole catalogue, and taken where it is better by more than the draw of the users would explain. Every
+    model gets an equal share of what is left of the budget and is fitted at least once, with its defaults.
+    The outcome depends on the clock only where the budget ends a search, and `chosen` says so: `tried` is
+    below `all` then. Models that cannot be fitted on such a shop are left out; `reason_against` says why.
 
     Args:
         trial: What to learn from and to choose by.
@@ -120,11 +120,16 @@ def _choose(
                 break
             other = {**settings, setting: value}
             candidate = model.fit(known, **other)
-            candidate_worth = _worth(judge, candidate, padding)
+            other_worth = _worth(judge, candidate, padding)
             trials_s, tried = time.perf_counter() - started_s, tried + 1
-            if candidate_worth > worth:
-                best, settings, worth = candidate, other, candidate_worth
-        chosen = {"settings": settings, "ndcg@10": worth, "tried": tried, "all": 1 + len(_varied(model))}
+            if is_surely_better(other_worth, worth):
+                best, settings, worth = candidate, other, other_worth
+        chosen = {
+            "settings": settings,
+            "ndcg@10": float(worth.mean()) if len(worth) else 0.0,
+            "tried": tried,
+            "all": 1 + len(_varied(model)),
+        }
     return FittedBaseline(name, best, padding, settings, chosen, time.perf_counter() - started_s)
 
 
@@ -133,5 +138,5 @@ def _varied(model: Model) -> list[tuple[str, Any]]:
     return [(name, value) for name, values in model.space.items() for value in values[1:]]
 
 
-def _worth(judge: Judge, model: Recommender, padding: Recommender | None) -> float:
-    return judge.ndcg(model if padding is None else PaddedWith(model, padding))
+def _worth(judge: Judge, model: Recommender, padding: Recommender | None) -> npt.NDArray[np.float64]:
+    return judge.ndcgs(model if padding is None else PaddedWith(model, padding))

@@ -43,11 +43,24 @@ class Judge:
         truth = Truth(ids, wanted.indptr, wanted.items, trial.catalogue.num_rows).take(rows)
         return cls(trial.validation.histories.take(rows), truth, trial.repeats, seed)
 
+    def ndcgs(self, recommender: Recommender) -> npt.NDArray[np.float64]:
+        """[B] NDCG@10 of each user over the whole catalogue."""
+        lists = ranked_lists(recommender, self.histories, 10, repeats=self.repeats, seed=self.seed)
+        return metrics_of_hits(self.truth.relevance(lists), self.truth.sizes, [10])["ndcg@10"]
+
     def ndcg(self, recommender: Recommender) -> float:
         """Mean NDCG@10 over the whole catalogue; 0 where nobody is judged."""
-        lists = ranked_lists(recommender, self.histories, 10, repeats=self.repeats, seed=self.seed)
-        values = metrics_of_hits(self.truth.relevance(lists), self.truth.sizes, [10])["ndcg@10"]
+        values = self.ndcgs(recommender)
         return float(values.mean()) if len(values) else 0.0
+
+
+def is_surely_better(values: npt.NDArray[np.float64], than: npt.NDArray[np.float64]) -> bool:
+    """Whether the mean of paired values `[B]` is higher by more than one standard error of the difference.
+
+    A lead that the draw of the users alone would give is no reason to leave a default.
+    """
+    apart = values - than
+    return bool(len(apart) > 0 and apart.mean() > apart.std() / np.sqrt(len(apart)))
 
 
 def ranked_lists(
