@@ -19,6 +19,10 @@ DAYS = 120
 NUMBERS = 24
 """Numeric features of the first view; half of them whole numbers. The second has a third of them."""
 
+STATES = 12
+"""Rows of each user in a view. Feast's store joins every label of a user with every earlier row of that user
+before it picks one: with 120 rows of each its memory passed 16 GB here."""
+
 ARRAY_LENGTH = 10
 VIEWS = ("activity", "history")
 OURS, PEER = (f"pipelines.bench.features.point_in_time:{side}" for side in ("ours", "feast_duckdb"))
@@ -55,7 +59,7 @@ def feast_duckdb(folder: str) -> dict[str, Any]:
 def write_data(folder: Path, sizes: Sizes, seed: int = 0) -> None:
     """Write entity rows and the rows of both views; no key has two rows of one instant."""
     random = np.random.default_rng(seed)
-    users = max(10, sizes.view_rows // DAYS)
+    users = max(10, sizes.view_rows // STATES)
     for view, count in zip(VIEWS, (NUMBERS, NUMBERS // 3), strict=True):
         places = random.permutation(users * DAYS)[: sizes.view_rows]
         rows = len(places)
