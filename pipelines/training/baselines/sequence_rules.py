@@ -15,7 +15,7 @@ from pipelines.training.histories import Histories
 GAPS = 30
 """Most places between two events that make a rule."""
 
-MOST_PAIRS = 20_000_000
+MOST_PAIRS = 6_000_000
 """Pairs of events counted; in larger shops only nearer events make rules."""
 
 

@@ -19,18 +19,13 @@ ASIDE = 0.05
 """What is left of such a source's weight: enough to tell the ranker what it thinks of the others' items."""
 
 MOST_USERS = 1_000
+"""Requests that are looked at, drawn once and for all."""
 
 
 def weigh_sources(material: Material) -> dict[str, float]:
     """Set the sources aside that find next to nothing alone, one by one; write and return the weights."""
-    requests = material.requests(VALIDATION)
-    write_quick_state(material, VALIDATION)
-    bundle = Bundle.open(material.workdir)
-    chosen = np.sort(np.random.default_rng(0).permutation(len(requests.rows))[:MOST_USERS])
-    users = requests.users.rows(chosen)
-    offered = retrieve(bundle, users, Encoder(bundle).encode(users))
-    labels = material.labels(VALIDATION, material.target_types)
-    hits = taken(offered, requests.rows[chosen], labels, bundle.n_items)
+    bundle, rows, offered, labels = _offers(material)
+    hits = taken(offered, rows, labels, bundle.n_items)
     finders = (offered.source_scores > 0)[hits]
     weights = dict(bundle.spec.source_weights)
     for source in idle_sources(finders, bundle.spec.sources):
@@ -69,13 +64,9 @@ def recalls(material: Material) -> dict[str, float]:
         `recall_at_100` of all sources, `recall_at_candidates` of all C, and `<source>_recall` of the items
         that the source offers among the C.
     """
-    requests = material.requests(VALIDATION)
-    write_quick_state(material, VALIDATION)
-    bundle = Bundle.open(material.workdir)
-    labels = material.labels(VALIDATION, material.target_types)
-    wanted = np.bincount(labels // bundle.n_items, minlength=material.n_users)[requests.rows]
-    offered = retrieve(bundle, requests.users, Encoder(bundle).encode(requests.users))
-    hits = taken(offered, requests.rows, labels, bundle.n_items)
+    bundle, rows, offered, labels = _offers(material)
+    wanted = np.bincount(labels // bundle.n_items, minlength=material.n_users)[rows]
+    hits = taken(offered, rows, labels, bundle.n_items)
     told: Mapping[str, npt.NDArray[np.bool_]] = {
         "recall_at_100": hits[:, :100],
         "recall_at_candidates": hits,
@@ -93,6 +84,19 @@ def taken(
     """[B, C] which of the offered items the users of these rows took; `labels` as `Material` gives them."""
     hits: npt.NDArray[np.bool_] = np.isin(rows[:, None] * np.int64(n_items) + offered.items, labels)
     return hits & (offered.items >= 0)
+
+
+def _offers(
+    material: Material,
+) -> tuple[Bundle, npt.NDArray[np.int64], Candidates, npt.NDArray[np.int64]]:
+    """What the sources offer to a sample of the validation requests: bundle, user rows, offers, labels."""
+    requests = material.requests(VALIDATION)
+    write_quick_state(material, VALIDATION)
+    bundle = Bundle.open(material.workdir)
+    chosen = np.sort(np.random.default_rng(0).permutation(len(requests.rows))[:MOST_USERS])
+    users = requests.users.rows(chosen)
+    offered = retrieve(bundle, users, Encoder(bundle).encode(users))
+    return bundle, requests.rows[chosen], offered, material.labels(VALIDATION, material.target_types)
 
 
 def _recall(hits: npt.NDArray[np.bool_], wanted: npt.NDArray[np.int64]) -> float:
