@@ -172,7 +172,8 @@ def _visits(actions: pd.DataFrame) -> pd.DataFrame:
     keys = ["user_id", "visit"]
     began = actions.groupby(keys, as_index=False)["day"].min().assign(sessions=1, baskets=0)
     bought = actions[actions["event_type"] == "purchase"].groupby(keys, as_index=False)["day"].min()
-    return pd.concat([began, bought.assign(sessions=0, baskets=1)], ignore_index=True)
+    both: pd.DataFrame = pd.concat([began, bought.assign(sessions=0, baskets=1)], ignore_index=True)
+    return both
 
 
 def _marks(actions: pd.DataFrame) -> pd.DataFrame:
