@@ -38,8 +38,8 @@ for round in range(int(sys.argv[1])):
 
 
 @pytest.fixture
-def database() -> Iterator[str]:
-    with own_database() as uri:
+def database(tmp_path: Path) -> Iterator[str]:
+    with own_database(tmp_path) as uri:
         yield uri
 
 
