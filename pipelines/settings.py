@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     the gate while there is no champion and a person from then on (`first`)."""
 
     training_budget: Literal["full", "demo", "short"] = "full"
-    """How long training may take: `demo` for minutes on two cores, `short` less still; a shop wants `full`."""
+    """How long training may take: `demo` minutes on two cores, `short` even less; a shop wants `full`."""
 
     s3_endpoint_url: str | None = None
     """Address of an S3-compatible store when it is not Amazon's."""

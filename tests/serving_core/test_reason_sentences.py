@@ -70,7 +70,15 @@ def test_a_neighbour_is_told_by_what_the_shopper_did_with_it(tiny_bundle: Bundle
     assert explained(tiny_bundle, PEAR, ("banana", "purchase", 1)) == "Because you bought Bananas, 1 KG"
     assert explained(tiny_bundle, PEAR, ("banana", "view", 1)) == "Because you looked at Bananas, 1 KG"
     assert explained(tiny_bundle, PEAR, ("banana", "cart", 1)) == "Because you chose Bananas, 1 KG"
-    assert explained(tiny_bundle, BUTTER, ("bread", "purchase", 1)) == "Often bought with Dark Bread"
+    assert explained(tiny_bundle, BANANA, ("bread", "purchase", 1)) == "Often bought with Dark Bread"
+
+
+def test_what_followed_is_told_by_what_it_followed(tiny_bundle: Bundle):
+    # Butter is no neighbour of bananas and in no basket with them, but shoppers took it after them.
+    assert explained(tiny_bundle, BUTTER, ("banana", "purchase", 1)) == "Because you bought Bananas, 1 KG"
+    assert explained(tiny_bundle, BUTTER, ("banana", "view", 1)) == "Because you looked at Bananas, 1 KG"
+    both = explained(tiny_bundle, BUTTER, ("banana", "view", 1), ("bread", "purchase", 2))
+    assert both == "Because you looked at Bananas, 1 KG", "the one met last is named"
 
 
 def test_taste_is_told_by_the_category_where_one_shops_often(tiny_bundle: Bundle):
