@@ -54,6 +54,9 @@ def digest(table: pa.Table, key: str) -> dict[str, str]:
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("answer", table)
         names = list(table.column_names)
-        sums = ", ".join(f'sum(hash("{key}", "{name}"))::VARCHAR AS "{name}"' for name in names)
+        # DuckDB hashes an empty list as it hashes null.
+        sums = ", ".join(
+            f'sum(hash("{key}", "{name}", "{name}" IS NULL))::VARCHAR AS "{name}"' for name in names
+        )
         query = f"SELECT count(*)::VARCHAR AS __rows, {sums} FROM answer"  # noqa: S608 - names of ours
         return dict(connection.sql(query).to_arrow_table().to_pylist()[0])
