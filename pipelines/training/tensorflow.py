@@ -28,5 +28,7 @@ Tensor = Any
 
 def fix_seeds(seed: int) -> None:
     """Make weights, shuffles and dropout the same in every run on the same machine."""
+    # Compiled by XLA, TensorFlow's older random operations take no seed and draw anew in every run.
+    tf.keras.backend.experimental.enable_tf_random_generator()
     tf.keras.backend.clear_session()
     tf.keras.utils.set_random_seed(seed)

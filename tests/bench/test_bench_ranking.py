@@ -6,7 +6,6 @@ import sys
 
 import pytest
 
-
 RUN = (
     "from pipelines.cli import main; main(['bench', 'ranking', '--users', '300', '--items', '400', '--json'])"
 )

@@ -10,7 +10,7 @@ from pipelines.training.shop import Interactions
 from pipelines.training.trial import LabelledStage, Stage, Trial, Wanted
 
 DAY_S = 86_400
-N_ITEMS, N_USERS, N_EVENTS = 120, 90, 9
+N_ITEMS, N_USERS, N_EVENTS = 120, 240, 9
 
 
 def interactions(rows: Sequence[tuple[int, int, int]], types: Sequence[int] | None = None) -> Interactions:

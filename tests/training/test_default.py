@@ -24,7 +24,7 @@ CHOICES: dict[str, Any] = {
         "checks": 2,
         "learning_rate": 0.01,
     },
-    "ranking": {"hidden": [16], "projection": 8, "epochs": 2, "batch_size": 16},
+    "ranking": {"hidden": [16], "projection": 8, "epochs": 6, "batch_size": 16, "learning_rate": 0.01},
 }
 EVERYBODY = np.arange(N_USERS)
 

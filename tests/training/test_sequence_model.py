@@ -21,7 +21,9 @@ from pipelines.training.trial_material import users_of
 from serving.users import UserBatch
 from tests.training.small_trial import interactions
 
-CONFIG = RetrievalConfig(history_length=8, dimensions=16, blocks=2, dropout=0, negatives=4, batch_size=1)
+CONFIG = RetrievalConfig(
+    history_length=8, dimensions=16, blocks=2, dropout=0, negatives=4, batch_size=1, checks=100
+)
 N_ITEMS = 12
 
 # User 0 has seven events before the last moment, some at one instant, hours to weeks apart; user 1 has two.
@@ -247,6 +249,23 @@ def test_the_loss_is_the_sampled_softmax_corrected_by_how_often_an_item_is_drawn
         losses.append(np.log(np.exp(positive) + np.exp(others).sum()) - positive)
     assert any(target in drawn for target in row["targets"][0])
     assert loss == pytest.approx(np.mean(losses), rel=1e-4)
+
+
+def test_one_seed_drops_the_same_activations_in_every_training():
+    """Compiled by XLA, as training is: there the older random operations draw anew whatever the seed."""
+    config = CONFIG.model_copy(update={"dropout": 0.5, "blocks": 0})
+    start = small_model(config=config).get_weights()
+
+    def trained(seed: int) -> list[np.ndarray]:
+        model = small_model(config=config, seed=seed)
+        model.set_weights(start)
+        model.compile(optimizer=tf.keras.optimizers.Adam(0.01), jit_compile=True)
+        model.fit(Batches(Tape.of(EVENTS), STATES, ALIKE, config, 0).dataset(0), verbose=0)
+        return model.get_weights()
+
+    one, same, other = trained(1), trained(1), trained(2)
+    assert all(np.array_equal(left, right) for left, right in zip(one, same, strict=True))
+    assert not all(np.array_equal(left, right) for left, right in zip(one, other, strict=True))
 
 
 def test_training_learns_what_comes_next():
