@@ -1,5 +1,6 @@
 """Aisle's own recommender on a small trial, from events to lists."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,8 @@ import numpy as np
 import pytest
 
 from pipelines.training.default import FittedDefault, fit_default
+from pipelines.training.histories import Histories
+from pipelines.training.trial import Stage
 from serving.bundle import Bundle
 from tests.training.small_trial import N_EVENTS, N_ITEMS, N_USERS, circle_trial
 
@@ -76,3 +79,12 @@ def test_the_same_seed_gives_the_same_bundle_and_lists(fitted: FittedDefault, tm
     one, other = (Bundle.open(each.bundle.directory) for each in (fitted, again))
     np.testing.assert_array_equal(one.item_vectors, other.item_vectors)
     np.testing.assert_array_equal(one.followers, other.followers)
+
+
+def test_of_whom_nothing_is_known_gets_what_is_popular(fitted: FittedDefault):
+    none = np.zeros(0, np.int32)
+    nobody = Histories(np.array([-1]), np.array([10**9]), np.array([0, 0]), none, none, np.zeros(0, np.int64))
+    asked = replace(fitted, test=Stage(fitted.test.known, nobody))
+    popularity = fitted.bundle.popularity
+    listed = asked.lists(10, np.array([0]))[0]
+    assert popularity[listed].tolist() == sorted(popularity.tolist(), reverse=True)[:10]
