@@ -21,6 +21,7 @@ from pipelines.training.trial_material import TEST, TrialMaterial, users_of
 from serving.bundle import Bundle
 from serving.ranking import Encoder, Ranker
 from serving.retrieval import retrieve
+from serving.sources import most_popular
 
 REQUESTS_AT_ONCE = 512
 
@@ -49,6 +50,9 @@ class FittedDefault:
             scores = self.ranker.rank(users, offered).scores
             best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
             listed[start : start + len(asked), : best.shape[1]] = np.take_along_axis(offered.items, best, 1)
+            # Of whom nothing is known gets what is popular, as serving has it.
+            popular = most_popular(self.bundle, k, None)
+            listed[start + np.flatnonzero(~users.has_history), : len(popular)] = popular
         return listed
 
 

@@ -154,10 +154,15 @@ def users_of(histories: Histories, length: int) -> UserBatch:
     """The users of histories, with nothing known but their last events."""
     rows = histories.latest(length)
     known = rows >= 0
-    ages = np.where(known, histories.at_s[:, None] - histories.times[rows] if len(histories.times) else 0, 0)
+    # One event behind all others stands for padding, so that an empty table can be read, too.
+    items, types, times = (
+        np.append(values, np.zeros(1, values.dtype))[rows]
+        for values in (histories.items, histories.types, histories.times)
+    )
+    ages = np.where(known, histories.at_s[:, None] - times, 0)
     return UserBatch(
-        history_items=np.where(known, histories.items[rows], -1).astype(np.int32),
-        history_types=np.where(known, histories.types[rows], 0).astype(np.int32),
+        history_items=np.where(known, items, -1).astype(np.int32),
+        history_types=np.where(known, types, 0).astype(np.int32),
         history_ages_s=np.maximum(ages, 0).astype(np.float32),
         features=np.zeros((len(histories), 0), np.float32),
         profile=np.zeros((len(histories), 0), np.int32),
