@@ -29,7 +29,7 @@ SMALL: dict[str, Any] = {
         "least_steps": 30,
         "checks": 2,
     },
-    "ranking": {"requests": 2, "hidden": [16], "projection": 8, "epochs": 3, "batch_size": 16},
+    "ranking": {"requests": 2, "hidden": [16], "projection": 8, "epochs": 6, "batch_size": 16},
 }
 """Fields of the training configuration that keep the tests quick."""
 

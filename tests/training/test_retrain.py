@@ -197,7 +197,7 @@ def test_a_misspelt_choice_is_refused_and_a_short_budget_trains_less():
         TrainingConfig.of({"ranking": {"epoch": 3}})
     short, full = TrainingConfig.of(None, budget="short"), TrainingConfig.of(None)
     assert short.retrieval.most_steps < full.retrieval.most_steps
-    assert short.ranking.epochs < full.ranking.epochs
+    assert short.ranking.users_per_request < full.ranking.users_per_request
 
 
 def test_a_shop_of_views_and_ratings_alone_trains_too(tmp_path: Path):
