@@ -159,7 +159,7 @@ def test_a_version_that_was_altered_in_the_store_does_not_verify(settings, bundl
     whole = stored(settings)
     victim = whole / "artifacts" / "bundle" / name
     content = bytearray(victim.read_bytes())
-    # Of the manifest the month of `as_of`: what stands in its middle may be anything, a hash as well as a name.
+    # Of the manifest the month of `as_of`: what stands in its middle may be a hash as well as a name.
     place = content.index(b"2024-05-01") + 6 if name == "manifest.json" else len(content) // 2
     content[place] ^= 1
     victim.write_bytes(content)
