@@ -9,7 +9,7 @@ from pipelines.training.config import TrainingConfig
 from pipelines.training.histories import Histories
 from pipelines.training.material import VALIDATION
 from pipelines.training.trial import LabelledStage, Stage, Trial
-from pipelines.training.trial_material import ITEM_FEATURES, TEST, TrialMaterial
+from pipelines.training.trial_material import ITEM_FEATURES, TEST, TrialMaterial, users_of
 from serving.bundle import Bundle
 from tests.training.small_trial import DAY_S, catalogue, interactions, wanted
 
@@ -57,6 +57,12 @@ def test_requests_are_numbered_by_their_place_and_see_their_last_events(material
     assert material.requests(TEST).users.history_items.tolist() == [[1, 1], [-1, -1], [0, 1]]
     assert material.requests(TEST).users.history_types.tolist() == [[2, 1], [0, 0], [1, 2]]
     assert material.n_users == 3
+
+
+def test_users_of_a_shop_without_events_have_no_history():
+    users = users_of(Histories.of(interactions([]), np.array([3]), np.array([AT_S])), length=2)
+    assert users.history_items.tolist() == [[-1, -1]]
+    assert users.history_types.tolist() == users.history_ages_s.tolist() == [[0, 0]]
 
 
 def test_labels_are_keys_of_requests_and_the_test_has_none(material: TrialMaterial):
