@@ -25,6 +25,7 @@ from pipelines.training.material import VALIDATION
 from pipelines.training.retrieval.instants import state_instants
 from pipelines.training.shop import Interactions, Shop, read_shop
 from pipelines.training.training_set import (
+    COUNTED,
     FINAL,
     INTERACTIONS,
     RETRIEVAL_USERS,
@@ -95,6 +96,7 @@ def build(settings: Settings, as_of: datetime, workdir: Path, config: TrainingCo
     material.save()
     write_lookalikes(material)
     write_state_of(material, material.ranking_names[0])
+    (material.directory / COUNTED).write_text(material.ranking_names[0])
     rows = _save_requests(material, asked, table)
     rows += _save_user_states(settings, shop, material, built["known_from"])
     return {

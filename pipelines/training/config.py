@@ -12,7 +12,7 @@ Budget = Literal["full", "demo", "short"]
 
 BUDGETS: Mapping[Budget, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "full": ({}, {}),
-    "demo": ({"most_steps": 200, "checks": 1}, {"users_per_request": 1_500}),
+    "demo": ({"most_steps": 160, "checks": 1}, {"users_per_request": 1_200}),
     "short": ({"most_steps": 120, "checks": 1}, {"users_per_request": 1_000}),
 }
 """By budget, the fields of retrieval and of ranking that differ."""

@@ -13,7 +13,7 @@ from pipelines.training.baselines.known import Known, type_weights
 from pipelines.training.baselines.popularity import popularity_at
 from pipelines.training.baselines.sequence_rules import followers
 from pipelines.training.material import Material, type_codes
-from pipelines.training.training_set import TrainingSet
+from pipelines.training.training_set import COUNTED, TrainingSet
 from serving.bundle import write_array
 from serving.bundle.layout import ITEMS
 
@@ -31,6 +31,8 @@ def write_item_state(workdir: Path | str, at: datetime | str, into: Path | None 
     """
     at = datetime.fromisoformat(at) if isinstance(at, str) else at
     material = TrainingSet.open(workdir)
+    if into is None:
+        (material.directory / COUNTED).unlink(missing_ok=True)
     write_state_of(material, material.name_of(at), into)
 
 

@@ -15,7 +15,7 @@ from pipelines.errors import WrongUsageError
 from pipelines.settings import Settings, load_settings
 from pipelines.training.config import TrainingConfig
 from pipelines.training.item_state import write_item_state, write_state_of
-from pipelines.training.training_set import TEST, TrainingSet
+from pipelines.training.training_set import COUNTED, TEST, TrainingSet
 
 __all__ = ["build_training_set", "train_ranking", "train_retrieval", "write_item_state"]
 
@@ -83,10 +83,10 @@ def train_ranking(as_of: datetime | str, workdir: Path | str) -> dict[str, Any]:
     material = _material(as_of, workdir)
 
     def step() -> dict[str, Any]:
-        write_state_of(material, material.ranking_names[0])
+        _count(material, material.ranking_names[0])
         trained = train(material)
         parity = export(trained, material)
-        write_state_of(material, TEST)
+        _count(material, TEST)
         return {
             **trained.metrics,
             "rows": trained.rows,
@@ -113,6 +113,16 @@ def instant_of(value: datetime | str) -> datetime:
             f"expected as_of as ISO 8601, such as 2018-01-01T00:00:00Z, received {value!r}"
         ) from error
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+
+
+def _count(material: TrainingSet, name: str) -> None:
+    """Bring what is counted to the instant of that name, unless the step before left it so."""
+    counted = material.directory / COUNTED
+    if counted.exists() and counted.read_text() == name:
+        return
+    counted.unlink(missing_ok=True)
+    write_state_of(material, name)
+    counted.write_text(name)
 
 
 def _timed(step: Callable[[], dict[str, Any]]) -> dict[str, Any]:

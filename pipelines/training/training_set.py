@@ -29,6 +29,8 @@ from serving.users import UserBatch
 
 FACTS, USERS, INTERACTIONS = "facts.json", "users.parquet", "interactions.npz"
 RETRIEVAL_USERS = "retrieval-users.npz"
+COUNTED = "counted.txt"
+"""Names the instant that the bundle's lists of related items are of, if training made them."""
 TEST, FINAL = "test", "final"
 """Names of instants beside those of training: of the test requests, and of the release itself."""
 
