@@ -119,24 +119,34 @@ def _everybody(known: Interactions, n_users: int, at: datetime) -> Histories:
 
 
 def _labelled(shop: Shop, window: Window, keep_seen: bool) -> LabelledStage:
-    """Requests at the window's start of users with a history, labelled by the targets they took in it."""
-    at_s, n_items = int(window.starts_at.timestamp()), shop.n_items
+    """Requests at the window's start of known users who took targets in it, labelled by all types."""
+    at_s = int(window.starts_at.timestamp())
     known = shop.interactions.before(window.starts_at)
     after = shop.interactions.between(window.starts_at, window.ends_at)
-    after = after.rows(np.isin(after.types, shop.target_codes))
-    pairs = np.unique(after.users * np.int64(n_items) + after.items)
-    met = np.unique(known.users)
-    pairs = pairs[np.isin(pairs // n_items, met)]
     if not keep_seen:
-        pairs = pairs[~np.isin(pairs, known.users * np.int64(n_items) + known.items)]
-    users, items = np.divmod(pairs, n_items)
-    askers = np.unique(users)
+        after = after.rows(~np.isin(_pairs(after, shop.n_items), _pairs(known, shop.n_items)))
+    is_target = np.isin(after.types, shop.target_codes)
+    askers = np.intersect1d(after.users[is_target], known.users).astype(np.int64)
+    others = [name for name in shop.event_types if name not in shop.target_types]
     return LabelledStage(
         known=known,
         histories=Histories.of(known, askers, np.full(len(askers), at_s)),
-        wanted=Wanted(_indptr(users, askers), items.astype(np.int32)),
+        wanted=_wanted(after.rows(is_target), askers, shop.n_items),
+        others={
+            name: _wanted(after.rows(after.types == shop.event_types.index(name) + 1), askers, shop.n_items)
+            for name in others
+        },
     )
 
 
-def _indptr(users: NDArray[np.int64], askers: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.concatenate((np.searchsorted(users, askers), [len(users)])).astype(np.int64)
+def _pairs(events: Interactions, n_items: int) -> NDArray[np.int64]:
+    """`user * n_items + item` of each event."""
+    return events.users * np.int64(n_items) + events.items
+
+
+def _wanted(taken: Interactions, askers: NDArray[np.int64], n_items: int) -> Wanted:
+    """The distinct items that each of the askers, ascending, took in these events."""
+    users, items = np.divmod(np.unique(_pairs(taken, n_items)), n_items)
+    asked = np.isin(users, askers)
+    ends = np.searchsorted(users[asked], askers, "right")
+    return Wanted(np.concatenate(([0], ends)).astype(np.int64), items[asked].astype(np.int32))

@@ -1,6 +1,7 @@
 """A trial: what models may learn from and choose by, stage by stage, with what lies after it left out."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +36,9 @@ class LabelledStage(Stage):
     """Requests with what came after them: to learn from or to choose by, never to be tested on."""
 
     wanted: Wanted
+    """What was taken by the types that count as success."""
+    others: Mapping[str, Wanted] = field(default_factory=dict)
+    """Event type → what was taken by it, for every type that does not count as success."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,12 +106,15 @@ class TrialMaterial:
         return Requests(np.arange(len(histories)), users_of(histories, self.config.history_length))
 
     def labels(self, name: str, types: tuple[str, ...]) -> npt.NDArray[np.int64]:
-        """Ascending keys `request * n_items + item` of what was taken after each; only the target is told."""
+        """Ascending keys `request * n_items + item` of what was taken after each, by these types."""
         stage = self._labelled(name)
-        if types != self.target_types:
-            return np.zeros(0, np.int64)
-        rows = np.repeat(np.arange(len(stage.histories)), np.diff(stage.wanted.indptr))
-        return rows * np.int64(self.n_items) + stage.wanted.items
+        wanted = [stage.wanted] if types == self.target_types else [stage.others[one] for one in types]
+        requests = np.arange(len(stage.histories))
+        keys = [
+            np.repeat(requests, np.diff(taken.indptr)) * np.int64(self.n_items) + taken.items
+            for taken in wanted
+        ]
+        return np.unique(np.concatenate(keys))
 
     def ratings(self, name: str) -> Interactions:
         """None: a trial tells what was taken, not how it was rated."""

@@ -107,6 +107,19 @@ def test_targets_narrow_the_answers_and_the_labels(dataset):
     assert wanted(made.trial, made.trial.validation) == {1: {"p"}}
 
 
+def test_what_was_taken_by_other_types_is_told_beside_the_target(dataset):
+    trial = prepared(dataset, targets=("view",)).trial
+    # In the window from day 48 user a buys q and views p.
+    second = trial.ranking[1]
+    assert wanted(trial, second) == {0: {"p"}}
+    assert list(second.others) == ["purchase"]
+    assert names(trial, second.others["purchase"].items) == ["q"]
+    # In validation a views r; what b buys there is no label, since b views nothing.
+    assert wanted(trial, trial.validation) == {0: {"r"}}
+    assert trial.validation.others["purchase"].indptr.tolist() == [0, 0]
+    assert prepared(dataset).trial.validation.others == {}
+
+
 def test_the_kinds_of_a_wish_are_kept(dataset):
     types = prepared(dataset).answers.types
     # Pairs: a-p, a-s, b-r, new-q, new-unheard.

@@ -21,9 +21,9 @@ LEARNING = interactions(
 AT_S = 40 * DAY_S
 
 
-def stage_of(users: list[int], at_s: int, taken: list[list[int]]) -> LabelledStage:
-    asked = np.array(users)
-    return LabelledStage(LEARNING, Histories.of(LEARNING, asked, np.full(len(users), at_s)), wanted(taken))
+def stage_of(users: list[int], at_s: int, taken: list[list[int]], viewed: list[list[int]]) -> LabelledStage:
+    histories = Histories.of(LEARNING, np.array(users), np.full(len(users), at_s))
+    return LabelledStage(LEARNING, histories, wanted(taken), {"view": wanted(viewed)})
 
 
 @pytest.fixture
@@ -34,8 +34,8 @@ def material(tmp_path: Path) -> TrialMaterial:
         event_types=("view", "purchase"),
         target_types=("purchase",),
         learning=LEARNING,
-        ranking=(stage_of([1, 0], AT_S, [[2], [1, 3]]),),
-        validation=stage_of([0], 11 * DAY_S, [[2]]),
+        ranking=(stage_of([1, 0], AT_S, [[2], [1, 3]], [[], [0, 2]]),),
+        validation=stage_of([0], 11 * DAY_S, [[2]], [[]]),
         repeats=False,
         seed=0,
     )
@@ -68,6 +68,7 @@ def test_users_of_a_shop_without_events_have_no_history():
 def test_labels_are_keys_of_requests_and_the_test_has_none(material: TrialMaterial):
     assert material.labels("ranking-0", ("purchase",)).tolist() == [0 * 4 + 2, 1 * 4 + 1, 1 * 4 + 3]
     assert material.labels(VALIDATION, ("purchase",)).tolist() == [2]
+    assert material.labels("ranking-0", ("view",)).tolist() == [1 * 4 + 0, 1 * 4 + 2]
     assert material.labels(VALIDATION, ("view",)).tolist() == []
     assert len(material.ratings(VALIDATION)) == 0
     with pytest.raises(KeyError, match="test has no labels"):
