@@ -45,11 +45,15 @@ def fit_baselines(trial: Trial, test: Stage, names: Sequence[str], budget_s: flo
     }
 
 
-def reasons_against(trial: Trial, names: Sequence[str]) -> dict[str, str]:
-    """Models that cannot be fitted on such data, and why."""
-    known = Known.of(trial)
-    reasons = {name: reason_against(name, known) for name in names if name in MODELS}
-    return {name: reason for name, reason in reasons.items() if reason is not None}
+def reasons_against(trial: Trial, test: Stage, names: Sequence[str]) -> dict[str, str]:
+    """Models that cannot be fitted on such data, or not on all that is known at the test, and why."""
+    reasons: dict[str, str] = {}
+    for interactions in (trial.learning, test.known):
+        known = Known.of(trial, interactions)
+        for name in names:
+            if name in MODELS and (reason := reason_against(name, known)) is not None:
+                reasons.setdefault(name, reason)
+    return reasons
 
 
 def digest_baselines(trial: Trial, test: Stage, names: Sequence[str], k: int) -> dict[str, Any]:
@@ -67,7 +71,8 @@ def digest_baselines(trial: Trial, test: Stage, names: Sequence[str], k: int) ->
 def _fitted(
     trial: Trial, test: Stage, names: Sequence[str], budget_s: float
 ) -> list[tuple[str, FittedBaseline, float]]:
-    chosen = fit_field(trial, names, budget_s)
+    against = reasons_against(trial, test, names)
+    chosen = fit_field(trial, [name for name in names if name not in against], budget_s)
     if test.known is trial.learning:
         return [(name, fitted, fitted.seconds) for name, fitted in chosen.items()]
     again = refit_field(trial, chosen, test.known)

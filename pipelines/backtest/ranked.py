@@ -48,7 +48,7 @@ def run_ranked(dataset: Dataset, config: BacktestConfig, console: Console) -> Ra
     """
     with console.step(f"cut {dataset.name}, {config.protocol}"):
         prepared = prepare(dataset, find_cut(dataset, config), config)
-    skipped = reasons_against(prepared.trial, config.models)
+    skipped = reasons_against(prepared.trial, prepared.test, config.models)
     model = config.models[0]
     if model in skipped:
         raise BacktestError(
@@ -92,7 +92,8 @@ def probe_leaks(dataset: Dataset, config: BacktestConfig, console: Console) -> P
 
     def answer(prepared: Prepared) -> Mapping[str, Any]:
         trial, test, k = prepared.trial, prepared.test, max(config.ks)
-        names = [name for name in config.models if name != DEFAULT and not reasons_against(trial, [name])]
+        against = {DEFAULT, *reasons_against(trial, test, config.models)}
+        names = [name for name in config.models if name not in against]
         answers = digest_baselines(trial, test, names, k)
         if DEFAULT in config.models:
             own = fit_own_model(trial, test, PROBED)
