@@ -29,11 +29,12 @@ from pipelines.release.served import LIST_LENGTH, served_lists
 from pipelines.release.workplace import recorded_parity
 from pipelines.settings import Settings, load_settings
 from pipelines.tracking import code_revision
-from pipelines.training.baselines import baseline_lists
+from pipelines.training.baselines import FIELDS, FieldConfig, field_lists
 from pipelines.training.training_set import TrainingSet
 from serving.bundle import Bundle, BundleError
 from serving.users import user_batch_from_table
 
+NO_CHAMPION = "there is none yet"
 EVENT_COLUMNS = ["user_id", "item_id", "event_type", "event_at"]
 
 
@@ -41,6 +42,7 @@ def evaluate_release(
     bundle: str,
     *,
     policy: Mapping[str, Any] | None = None,
+    field: Mapping[str, Any] | None = None,
     settings: Settings | None = None,
 ) -> dict[str, Any]:
     """Measure the bundle under construction; leaves `report.json` and `report.html` in it.
@@ -48,11 +50,15 @@ def evaluate_release(
     Args:
         bundle: Its directory, as ranking left it: with the items' state of the start of the test window.
         policy: Fields of `GatePolicy` that differ from its defaults.
+        field: Fields of `FieldConfig` that differ from those of the training budget: which baselines are
+            measured beside the release, and how long that may take.
         settings: Where things are; the environment's if left out.
 
     Returns:
-        `release`, `baselines`, `champion`, `gate`, `users` (see `figures`), `metrics`, `ci95`, `decision`,
-        `learned_until`, `lake_versions`, `champion_compared` (why or why not) and `seconds`.
+        `release`, `baselines`, `differences`, `champion`, `gate`, `users` (see `figures`), `metrics`, `ci95`,
+        `decision`, `learned_until`, `lake_versions`, `champion_compared` (why or why not), `config` of field
+        and gate, `field` (by baseline its settings and seconds), `skipped` (baselines that were left out, and
+        why) and `seconds`.
 
     Raises:
         WrongUsageError: The bundle is sealed: its items' state has seen the test window.
@@ -73,15 +79,20 @@ def evaluate_release(
     requests = TestRequests(split.test, user_ids, asked.users, tuple(training.target_types))
     events = open_lake(settings).read("events", EVENT_COLUMNS, version=training.lake_versions["events"])
     events = events.filter(pc.less(events["event_at"], pa.scalar(split.as_of)))
+    strictness = GatePolicy.model_validate(dict(policy or {}))
+    beside = FieldConfig.model_validate({**FIELDS[settings.training_budget].model_dump(), **(field or {})})
     champion, compared = _champion_lists(settings, opened, requests)
+    found = field_lists(directory, split.test_from, user_ids.to_pylist(), LIST_LENGTH, beside)
     evaluation, decision = measure(
         opened,
         requests,
         events,
-        baseline_lists(directory, split.test_from, user_ids.to_pylist(), k=LIST_LENGTH),
+        found.lists,
         champion=champion,
         parity=recorded_parity(directory),
-        policy=GatePolicy.model_validate(dict(policy or {})),
+        policy=strictness,
+        skipped=found.skipped,
+        uncompared=None if compared == NO_CHAMPION else compared,
     )
     facts = {
         "as_of": split.as_of.isoformat(),
@@ -90,6 +101,10 @@ def evaluate_release(
         "lake versions": ", ".join(f"{name} {number}" for name, number in training.lake_versions.items()),
         "code revision": code_revision(),
         CHAMPION: compared,
+        "baselines": {
+            name: f"{told['settings']} in {found.seconds[name]:.1f} s" for name, told in found.chosen.items()
+        },
+        "baselines left out": "; ".join(f"{name}: {why}" for name, why in found.skipped.items()) or "none",
     }
     write_report(evaluation, directory, facts=facts, verdict=decision.model_dump(mode="json"))
     metrics = {name: value for name, value in evaluation.metrics("release").items() if np.isfinite(value)}
@@ -101,6 +116,9 @@ def evaluate_release(
         "learned_until": split.test_from.isoformat(),
         "lake_versions": dict(training.lake_versions),
         "champion_compared": compared,
+        "config": {"field": beside.model_dump(mode="json"), "gate": strictness.model_dump(mode="json")},
+        "field": {name: {**told, "seconds": found.seconds[name]} for name, told in found.chosen.items()},
+        "skipped": found.skipped,
         "seconds": round(time.perf_counter() - started, 2),
     }
 
@@ -112,7 +130,7 @@ def _champion_lists(
     registry = Registry(settings)
     champion = registry.at(CHAMPION_ALIAS)
     if champion is None:
-        return None, "there is none yet"
+        return None, NO_CHAMPION
     name = f"version {champion.number}"
     at = requests.window.starts_at
     if not learned_before(champion.tags.get("learned_until"), at):

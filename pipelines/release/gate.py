@@ -89,6 +89,9 @@ def decide(
     champion: Scores | None,
     baselines: Mapping[str, Scores],
     policy: GatePolicy | None = None,
+    *,
+    skipped: Mapping[str, str] | None = None,
+    uncompared: str | None = None,
 ) -> Decision:
     """Decide whether a release may be promoted; the same input gives the same verdict.
 
@@ -97,9 +100,11 @@ def decide(
         champion: The approved release's figures on the same users, None where there is none yet.
         baselines: Simple models' figures on the same users.
         policy: How strict to be; the defaults if left out.
+        skipped: Baselines that were not measured, and why; told with the verdict, they decide nothing.
+        uncompared: Why there are no figures of a champion; told with the verdict where there are none.
     """
     policy = policy or GatePolicy()
-    checks = tuple(_checks(candidate, champion, baselines, policy))
+    checks = tuple(_checks(candidate, champion, baselines, policy, skipped or {}, uncompared))
     failed = [check.sentence for check in checks if not check.passed]
     return Decision(
         passed=not failed, reasons=tuple(failed or (check.sentence for check in checks)), checks=checks
@@ -107,10 +112,17 @@ def decide(
 
 
 def _checks(
-    candidate: Scores, champion: Scores | None, baselines: Mapping[str, Scores], policy: GatePolicy
+    candidate: Scores,
+    champion: Scores | None,
+    baselines: Mapping[str, Scores],
+    policy: GatePolicy,
+    skipped: Mapping[str, str],
+    uncompared: str | None,
 ) -> Iterator[Check]:
     yield _has_enough_users(candidate, policy)
-    yield _beats_best_baseline(candidate, baselines, policy)
+    yield _beats_best_baseline(candidate, baselines, policy, skipped)
+    if champion is None and uncompared is not None:
+        yield _tells_of_no_champion(uncompared)
     if champion is not None:
         yield _is_not_worse(candidate, champion, policy)
         yield _loses_no_slice(candidate, champion, policy)
@@ -130,8 +142,12 @@ def _has_enough_users(candidate: Scores, policy: GatePolicy) -> Check:
     )
 
 
-def _beats_best_baseline(candidate: Scores, baselines: Mapping[str, Scores], policy: GatePolicy) -> Check:
+def _beats_best_baseline(
+    candidate: Scores, baselines: Mapping[str, Scores], policy: GatePolicy, skipped: Mapping[str, str]
+) -> Check:
+    """The best one decides; what the release is beside each of the others is told."""
     name = "beats_best_baseline"
+    missing = "; ".join(f"{key} was not measured: {why}" for key, why in skipped.items())
     means = {key: scores.headline_mean for key, scores in baselines.items()}
     measured = {key: mean for key, mean in means.items() if not np.isnan(mean)}
     if not measured:
@@ -139,19 +155,37 @@ def _beats_best_baseline(candidate: Scores, baselines: Mapping[str, Scores], pol
             name=name,
             passed=False,
             expected="at least one baseline measured in the same run",
-            received="none",
+            received="; ".join(filter(None, ("none", missing))),
         )
-    best = max(measured, key=measured.__getitem__)
+    ranked = sorted(measured, key=measured.__getitem__, reverse=True)
+    gains = {
+        key: paired_interval(
+            candidate.headline_values, baselines[key].headline_values, seed=policy.seed, level=policy.level
+        )
+        for key in ranked
+    }
+    best = ranked[0]
     rank = f"the best of {len(means)} baselines" if len(means) > 1 else "the only baseline"
-    gain = paired_interval(
-        candidate.headline_values, baselines[best].headline_values, seed=policy.seed, level=policy.level
+    received = (
+        f"{candidate.headline_mean:.4f} against {measured[best]:.4f}, difference {_signed(gains[best])}"
     )
+    others = ", ".join(f"{key} {measured[key]:.4f}, {_signed(gains[key])}" for key in ranked[1:])
     return Check(
         name=name,
-        passed=gain.low > 0,
+        passed=gains[best].low > 0,
         expected=f"{candidate.headline} above {best}, {rank}, with the whole "
         f"{policy.level:.0%} interval of the paired difference above zero",
-        received=f"{candidate.headline_mean:.4f} against {measured[best]:.4f}, difference {_signed(gain)}",
+        received="; ".join(filter(None, (received, others and f"beside the others: {others}", missing))),
+    )
+
+
+def _tells_of_no_champion(why: str) -> Check:
+    return Check(
+        name="is_compared_with_the_champion_where_it_can_be",
+        passed=True,
+        expected="the champion's lists for the same users, where there is a champion that has learned "
+        "nothing from the test window",
+        received=why,
     )
 
 
@@ -169,23 +203,32 @@ def _is_not_worse(candidate: Scores, champion: Scores, policy: GatePolicy) -> Ch
 
 
 def _loses_no_slice(candidate: Scores, champion: Scores, policy: GatePolicy) -> Check:
-    lost, compared = [], 0
+    """Every slice is told: what was lost first, then what was kept, then what is too small to say."""
+    lost: list[str] = []
+    kept: list[str] = []
+    small: list[str] = []
     for name, values in candidate.slices.items():
         if name not in champion.slices:
             continue
         gain = paired_interval(values, champion.slices[name], seed=policy.seed, level=policy.level)
         if gain.users < policy.large_slice_users:
+            small.append(f"{name} ({gain.users:,})")
             continue
-        compared += 1
         before = interval(champion.slices[name], resamples=1).mean
-        if gain.high < 0 and gain.mean < -policy.slice_tolerance * before:
-            lost.append(f"{name} ({gain.users:,} users) {before:.4f}, difference {_signed(gain)}")
+        is_lost = gain.high < 0 and gain.mean < -policy.slice_tolerance * before
+        told = f"{name} ({gain.users:,} users) {before:.4f}, difference {_signed(gain)}"
+        (lost if is_lost else kept).append(told)
+    parts = ["; ".join(lost) or f"none of {len(kept)} slices compared"]
+    if kept:
+        parts.append(f"{'not lost: ' if lost else ''}{', '.join(kept)}")
+    if small:
+        parts.append(f"too few users to say: {', '.join(small)}")
     return Check(
         name="loses_no_large_slice",
         passed=not lost,
         expected=f"no slice of {policy.large_slice_users:,} users or more surely worse than the champion by "
         f"over {policy.slice_tolerance:.0%}",
-        received="; ".join(lost) if lost else f"none of {compared} slices compared",
+        received="; ".join(parts),
     )
 
 

@@ -50,6 +50,8 @@ def measure(
     champion: NDArray[np.int32] | None = None,
     parity: Sequence[Parity] = (),
     policy: GatePolicy | None = None,
+    skipped: Mapping[str, str] | None = None,
+    uncompared: str | None = None,
 ) -> tuple[Evaluation, Decision]:
     """Figures of the release, its champion and the baselines on the same users, and what the gate says.
 
@@ -61,6 +63,8 @@ def measure(
         champion: The approved release's lists in the bundle's item indices; None where it cannot be compared.
         parity: How far the exported graphs depart from the trained ones.
         policy: How strict the gate is.
+        skipped: Baselines that are missing, and why, for the gate to tell.
+        uncompared: Why the champion's lists are missing, for the gate to tell.
     """
     window, user_ids = requests.window, requests.user_ids
     before = events.filter(pc.less(events["event_at"], pa.scalar(window.starts_at)))
@@ -88,6 +92,8 @@ def measure(
         evaluation.scores.get(CHAMPION),
         {name: evaluation.scores[name] for name in baselines},
         policy,
+        skipped=skipped,
+        uncompared=uncompared,
     )
     return evaluation, decision
 
@@ -104,9 +110,14 @@ def figures(evaluation: Evaluation, decision: Decision) -> dict[str, object]:
     metrics, ci95 = evaluation.metrics(RELEASE), evaluation.ci95(RELEASE)
     others = [name for name in evaluation.scores if name not in (RELEASE, CHAMPION)]
     told = {"ndcg_at_10": metrics["ndcg@10"], "ndcg_at_10_ci95": list(ci95["ndcg@10"])}
+    gains = {name: found["ndcg@10"] for name, found in evaluation.differences(RELEASE).items()}
     return {
         "release": {**told, "recall_at_10": metrics["recall@10"]},
         "baselines": {name: {"ndcg_at_10": evaluation.metrics(name)["ndcg@10"]} for name in others},
+        "differences": {
+            name: {"ndcg_at_10": gain.mean, "ndcg_at_10_ci95": [gain.low, gain.high]}
+            for name, gain in gains.items()
+        },
         "champion": evaluation.metrics(CHAMPION)["ndcg@10"] if CHAMPION in evaluation.scores else None,
         "gate": {"passed": decision.passed, "reasons": list(decision.reasons)},
         "users": evaluation.dataset["users"],

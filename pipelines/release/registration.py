@@ -17,6 +17,8 @@ from serving.bundle import BundleError, Manifest, seal, verify
 
 CONTENT_TAG = "content_sha256"
 HEADLINE = "ndcg@10"
+MOST_REASONS = 4_000
+"""Characters of the reasons in a version's description, of which MLflow keeps 5,000; its tag has them all."""
 DERIVED = ("report.", "text_index/")
 """Files that say how the release was measured, or that follow from the others but differ at each making."""
 
@@ -135,6 +137,7 @@ def _tags(
 def _description(origin: Origin, measured: Measured) -> str:
     verdict = "passed" if measured.decision.passed else "refused"
     reasons = "\n".join(f"- {reason}" for reason in measured.decision.reasons)
+    reasons = reasons if len(reasons) <= MOST_REASONS else f"{reasons[:MOST_REASONS]} …"
     how = (
         "Approve it by moving alias `champion` here, or with `aisle release promote`."
         if measured.decision.passed

@@ -102,7 +102,8 @@ def evaluate(as_of: str, run_id: str, settings: Settings | None = None) -> dict[
 
     Returns:
         `seconds`, `release` (`ndcg_at_10`, `ndcg_at_10_ci95`, `recall_at_10`), `baselines` (each with
-        `ndcg_at_10`), `gate` (`passed`, `reasons`), and more.
+        `ndcg_at_10`), `differences` (the release less each other model, paired), `gate` (`passed`,
+        `reasons`), and more.
     """
     settings = settings or load_settings()
 
@@ -113,11 +114,17 @@ def evaluate(as_of: str, run_id: str, settings: Settings | None = None) -> dict[
             "pipelines.release.evaluating:evaluate_release",
             bundle=str(place.bundle),
         )
+        step.log_params(told["config"])
         step.log_metrics(told["metrics"])
-        step.log_metrics(
-            {f"{name}/ndcg@10": scores["ndcg_at_10"] for name, scores in told["baselines"].items()}
+        step.log_metrics(_beside_others(told))
+        step.set_tags(
+            {
+                "gate": told["gate"],
+                "champion": told["champion_compared"],
+                "baselines": told["field"],
+                "baselines_left_out": told["skipped"],
+            }
         )
-        step.set_tags({"gate": told["gate"], "champion": told["champion_compared"]})
         for name in ("report.html", "report.json"):
             step.log_file(place.bundle / name)
         return told
@@ -159,7 +166,7 @@ def register(as_of: str, run_id: str, settings: Settings | None = None) -> dict[
         told = register_release(settings, place.release, origin, measured)
         step.set_tags({name: told[name] for name in ("version", "gate", "reasons")})
         parent = resume(settings, run_id)
-        parent.log_metrics(evaluated["metrics"])
+        parent.log_metrics({**evaluated["metrics"], **_beside_others(evaluated)})
         parent.log_file(place.bundle / "report.html")
         return {**told, "seconds": round(time.perf_counter() - started, 2)}
 
@@ -229,6 +236,19 @@ def _log_training(step: Run, told: Mapping[str, Any]) -> None:
     step.log_metrics({name: value for name, value in told.items() if isinstance(value, int | float)})
     if parity := told.get("parity"):
         step.log_metrics({f"parity/{name}": parity[name] for name in ("overlap", "largest_difference")})
+
+
+def _beside_others(told: Mapping[str, Any]) -> dict[str, float]:
+    """What an evaluation found of each other model: its NDCG@10, and the release's paired gain over it."""
+    metrics = {f"{name}/ndcg@10": scores["ndcg_at_10"] for name, scores in told["baselines"].items()}
+    for name, gain in told["differences"].items():
+        low, high = gain["ndcg_at_10_ci95"]
+        metrics |= {
+            f"gain_over/{name}": gain["ndcg_at_10"],
+            f"gain_over/{name}_low": low,
+            f"gain_over/{name}_high": high,
+        }
+    return metrics
 
 
 def _evaluated(place: Workplace, run_id: str, settings: Settings) -> dict[str, Any]:

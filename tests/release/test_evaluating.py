@@ -16,6 +16,7 @@ from pipelines.release.gate import Decision
 from pipelines.release.promotion import promote
 from pipelines.release.registration import Measured, Origin, register_release
 from pipelines.tracking import begin_run
+from pipelines.training.baselines import FieldLists
 from pipelines.training.material import Requests
 from serving.bundle import Bundle, write_array
 from serving.users import user_batch
@@ -24,6 +25,7 @@ from tests.serving_core.tiny_bundle import BREAD, BUTTER, LAMP, write_tiny_bundl
 AT = datetime(2024, 4, 17, tzinfo=UTC)
 AS_OF = AT + timedelta(days=14)
 USERS = [f"u{n:02d}" for n in range(30)]
+WHY = "too many items have events"
 POLICY = {"greatest_calibration_error": None, "least_coverage": 0}
 
 
@@ -88,7 +90,10 @@ def item_states(monkeypatch: pytest.MonkeyPatch, bundle) -> list[tuple]:
     worst[:, 0] = LAMP
     monkeypatch.setattr(evaluating, "TrainingSet", SimpleNamespace(open=lambda _: training))
     monkeypatch.setattr(evaluating, "open_lake", lambda _: Lake())
-    monkeypatch.setattr(evaluating, "baseline_lists", lambda *_, **__: {"popularity": worst})
+    field = FieldLists(
+        {"popularity": worst}, {"popularity": {"settings": {}}}, {"ease": WHY}, {"popularity": 1}
+    )
+    monkeypatch.setattr(evaluating, "field_lists", lambda *_: field)
     monkeypatch.setattr(evaluating, "historical", lambda *_: pa.Table.from_pylist(rows()))
     monkeypatch.setattr(assembling, "write_item_state", lambda *where, into: written.append((*where, into)))
     return written
@@ -136,6 +141,23 @@ def test_the_report_is_left_in_the_bundle_with_the_verdict_and_where_it_comes_fr
     assert "<html" in (bundle / "report.html").read_text()
 
 
+def test_what_was_left_out_of_the_field_and_what_stayed_in_is_told_everywhere(settings, bundle, item_states):
+    told = evaluating.evaluate_release(
+        str(bundle), policy=POLICY, field={"budget_minutes": 2}, settings=settings
+    )
+    assert told["skipped"] == {"ease": WHY}
+    assert told["field"] == {"popularity": {"settings": {}, "seconds": 1}}
+    assert told["config"]["field"]["budget_minutes"] == 2
+    assert told["config"]["gate"]["slice_tolerance"] == 0.05
+    assert any(f"ease was not measured: {WHY}" in reason for reason in told["gate"]["reasons"])
+    # one true item for each user, found at some place; popularity finds none
+    assert told["differences"]["popularity"]["ndcg_at_10"] == pytest.approx(told["release"]["ndcg_at_10"])
+    assert told["differences"]["popularity"]["ndcg_at_10_ci95"][0] > 0
+    facts = json.loads((bundle / "report.json").read_text())["facts"]
+    assert facts["baselines left out"] == f"ease: {WHY}"
+    assert WHY in (bundle / "report.html").read_text()
+
+
 def test_a_champion_is_measured_with_the_candidates_counts_on_the_same_users(
     settings, bundle, item_states, tmp_path
 ):
@@ -156,7 +178,8 @@ def test_a_champion_that_may_have_learned_from_the_test_window_is_named_but_not_
     register_champion(settings, write_tiny_bundle(tmp_path / "older"), "2024-04-20T00:00:00+00:00")
     told = evaluating.evaluate_release(str(bundle), policy=POLICY, settings=settings)
     assert told["champion"] is None
-    assert told["champion_compared"] == ("version 1, not compared: it may have learned from the test window")
+    assert told["champion_compared"] == "version 1, not compared: it may have learned from the test window"
+    assert any(told["champion_compared"] in reason for reason in told["gate"]["reasons"])
 
 
 def test_graphs_that_depart_from_the_trained_ones_are_read_from_the_records_and_refused(

@@ -56,6 +56,29 @@ def test_a_release_below_the_best_baseline_is_refused_with_both_figures():
     assert f"received {mean + 0.05:.4f} against {mean + 0.1:.4f}" in decision.reasons[0]
 
 
+def test_the_release_is_told_beside_every_baseline_and_those_left_out_are_named():
+    decision = decide(GOOD, None, BASELINES, skipped={"ease": "90,000 items have events"})
+    told = next(check for check in decision.checks if check.name == "beats_best_baseline").received
+    # The shifts are .15, .1 and 0: the best one first, then the others with their own intervals.
+    first, others, missing = told.split("; ")
+    assert "difference +0.0500 [" in first
+    assert others.startswith(f"beside the others: popularity {EASE.mean():.4f}, +0.1500 [+0.1")
+    assert missing == "ease was not measured: 90,000 items have events"
+
+
+def test_a_baseline_that_was_left_out_is_no_baseline():
+    decision = decide(GOOD, None, {}, skipped={"ease": "no time"})
+    assert failed(decision) == ["beats_best_baseline"]
+    assert "received none; ease was not measured: no time" in decision.reasons[0]
+
+
+def test_a_champion_that_could_not_be_compared_is_told_and_decides_nothing():
+    decision = decide(GOOD, None, BASELINES, uncompared="version 3, not compared: it has seen the window")
+    assert decision.passed
+    assert any("version 3, not compared" in reason for reason in decision.reasons)
+    assert not any("version 3" in r for r in decide(GOOD, GOOD, BASELINES, uncompared="version 3").reasons)
+
+
 def test_a_gain_that_may_be_chance_is_refused():
     values = EASE + 0.1 + 0.002 + np.random.default_rng(1).normal(0, 0.2, USERS)
     lucky = Scores("release", "ndcg@10", {"ndcg@10": values}, {"reachable_coverage@10": 1}, {}, GOOD.outcomes)
@@ -103,13 +126,20 @@ def test_a_large_slice_that_is_lost_is_named():
     decision = decide(release, champion, BASELINES)
     assert failed(decision) == ["loses_no_large_slice"]
     assert "item:tail (150 users)" in decision.reasons[0]
-    assert "user:light" not in decision.reasons[0]
+    lost, kept = decision.reasons[0].partition("received ")[2].split("; ")
+    assert "(150 users) 0.2990, difference -0.1000 [" in lost
+    assert kept.startswith("not lost: user:light (200 users) ")
 
 
 def test_a_small_slice_decides_nothing():
     release = scores("release", 0.15, slices={"user:new": slice_of(99, 0.1)})
     champion = scores("champion", 0.15, slices={"user:new": slice_of(99, 0.4)})
-    assert decide(release, champion, BASELINES).passed
+    decision = decide(release, champion, BASELINES)
+    assert decision.passed
+    assert any(
+        "none of 0 slices compared; too few users to say: user:new (99)" in r for r in decision.reasons
+    )
+    assert not decide(release, champion, BASELINES, GatePolicy(large_slice_users=99)).passed
 
 
 def test_a_loss_in_a_slice_within_the_tolerance_or_within_chance_passes():
@@ -118,7 +148,11 @@ def test_a_loss_in_a_slice_within_the_tolerance_or_within_chance_passes():
     noisy[:300] = 0.33 + np.random.default_rng(5).normal(0, 0.9, 300)
     noisy += 0.33 - np.nanmean(noisy)
     champion = scores("champion", 0.15, slices={"a": slice_of(200, 0.4), "b": noisy})
-    assert decide(release, champion, BASELINES).passed
+    decision = decide(release, champion, BASELINES)
+    assert decision.passed
+    told = next(check for check in decision.checks if check.name == "loses_no_large_slice").received
+    assert told.startswith("none of 2 slices compared; a (200 users) ")
+    assert ", b (300 users) 0.3300, difference -0.0" in told
 
 
 def test_promises_that_do_not_come_true_are_refused():

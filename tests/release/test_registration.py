@@ -15,7 +15,7 @@ from pipelines.errors import ReleaseError
 from pipelines.release.gate import Check, Decision
 from pipelines.release.registration import Measured, Origin, register_release
 from pipelines.release.registry import Registry
-from pipelines.tracking import begin_run
+from pipelines.tracking import begin_run, connect
 from serving.bundle import BundleError, load_public_key, verify, write_array
 from tests.serving_core.tiny_bundle import write_tiny_bundle
 
@@ -92,6 +92,26 @@ def test_a_refused_release_is_registered_with_its_reasons_and_is_nobodys_alias(s
     assert (told["version"], told["alias"], told["gate"]) == (1, None, "refused")
     assert Registry(settings).alias("candidate") is None
     assert verify(bundle, [load_public_key(settings.keys / "release.pub")]).gate_passed is False
+
+
+def test_reasons_beyond_what_a_description_holds_are_cut_there_and_whole_in_the_tag(settings, bundle, origin):
+    reasons = tuple(f"slice {number}: expected more, received less" for number in range(300))
+    told = register_release(
+        settings,
+        bundle,
+        origin,
+        Measured({"ndcg@10": 0.1}, {}, Decision(passed=False, reasons=reasons, checks=())),
+    )
+    registry = Registry(settings)
+    described = connect(settings).get_model_version(registry.name, str(told["version"])).description
+    # MLflow keeps descriptions in a column of 5,000 characters.
+    assert len(described) < 5_000
+    assert " … " in described
+    assert (
+        registry.version(told["version"])
+        .tags["gate_reasons"]
+        .endswith("slice 299: expected more, received less")
+    )
 
 
 def test_a_release_of_older_data_does_not_take_the_alias_from_a_newer_one(settings, bundle, origin):

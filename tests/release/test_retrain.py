@@ -68,6 +68,10 @@ class Steps:
         return {
             "release": {"ndcg_at_10": 0.3, "ndcg_at_10_ci95": [0.2, 0.4], "recall_at_10": 0.5},
             "baselines": {"popularity": {"ndcg_at_10": 0.1}},
+            "differences": {"popularity": {"ndcg_at_10": 0.2, "ndcg_at_10_ci95": [0.15, 0.25]}},
+            "config": {"field": {"budget_minutes": 5}, "gate": {"least_users": 20}},
+            "field": {"popularity": {"settings": {}, "seconds": 0.1}},
+            "skipped": {"ease": "too many items"},
             "gate": {"passed": self.passes, "reasons": ["beats best baseline"]},
             "metrics": {"ndcg@10": 0.3, "recall@10": 0.5},
             "ci95": {"ndcg@10": [0.2, 0.4]},

@@ -16,7 +16,7 @@ from pipelines.features.build import build_features
 from pipelines.lake import SCHEMAS, Lake, open_lake
 from pipelines.settings import Settings
 from pipelines.training import retrain
-from pipelines.training.baselines import baseline_lists
+from pipelines.training.baselines import field_lists
 from pipelines.training.config import TrainingConfig
 from pipelines.training.training_set import TEST, TrainingSet, training_directory
 from serving.bundle import Bundle
@@ -127,7 +127,7 @@ def test_the_release_beats_popularity_on_what_it_has_not_seen(trained: tuple[Pat
     scores = Ranker(bundle).rank(requests.users, offered).scores
     best = np.take_along_axis(offered.items, np.argsort(-scores, axis=1)[:, :10], 1)
     user_ids = material.user_ids.take(pa.array(requests.rows)).to_pylist()
-    popular = baseline_lists(workdir, material.split.test_from, user_ids)["popularity"]
+    popular = field_lists(workdir, material.split.test_from, user_ids).lists["popularity"]
     taken = material.labels(TEST, material.target_types)
     hits = [
         np.isin(requests.rows[:, None] * np.int64(bundle.n_items) + items, taken).mean()
@@ -173,7 +173,7 @@ def test_the_item_state_is_that_of_its_instant(trained: tuple[Path, Told, Told])
 def test_users_never_met_get_the_popular_items(trained: tuple[Path, Told, Told]):
     workdir = trained[0]
     at = TrainingSet.open(workdir).split.test_from
-    lists = baseline_lists(workdir, at, ["nobody", "u00"], k=5)
+    lists = field_lists(workdir, at, ["nobody", "u00"], k=5).lists
     assert (lists["personal_frequency"][0] == lists["popularity"][0]).all()
     assert (lists["personal_frequency"][1] != lists["popularity"][1]).any()
 

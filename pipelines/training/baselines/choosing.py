@@ -76,7 +76,7 @@ def fit_field(
         now_s = time.perf_counter()
         padding = fitted[PADDING].model if fitted else None
         until_s = now_s + (deadline_s - now_s) / (len(order) - place)
-        fitted[name] = _choose(name, known, judge, padding, until_s)
+        fitted[name] = choose(name, known, judge, padding, until_s)
     return {name: fitted[name] for name in names}
 
 
@@ -104,10 +104,18 @@ def refit_field(
     return {name: again[name] for name in fitted}
 
 
-def _choose(
+def choose(
     name: str, known: Known, judge: Judge | None, padding: Recommender | None, until_s: float
 ) -> FittedBaseline:
-    """The model with the best settings found in time."""
+    """One model with the best settings found in time; with its defaults in any case.
+
+    Args:
+        name: Of `MODELS`.
+        known: What it is fitted on.
+        judge: What its settings are chosen by; None takes the defaults.
+        padding: Who speaks where the model has nothing to say; None for popularity itself.
+        until_s: When the search ends, by `time.perf_counter()`.
+    """
     started_s = time.perf_counter()
     model, settings = MODELS[name], MODELS[name].defaults
     best = model.fit(known, **settings)

@@ -10,16 +10,26 @@ from pipelines.training.baselines.content import Content
 from pipelines.training.baselines.ease import MOST_ITEMS, Ease
 from pipelines.training.baselines.factorisation import Als, Bpr
 from pipelines.training.baselines.item_knn import ItemKnn
+from pipelines.training.baselines.judging import SCORES_AT_ONCE
 from pipelines.training.baselines.known import Known
 from pipelines.training.baselines.personal_frequency import PersonalFrequency
 from pipelines.training.baselines.popularity import Popularity
-from pipelines.training.baselines.recommender import Recommender
+from pipelines.training.baselines.recommender import USERS_AT_ONCE, Recommender
 from pipelines.training.baselines.sequence_rules import SequenceRules
 from pipelines.training.baselines.session_knn import SessionKnn
 from pipelines.training.baselines.text_terms import describing_columns
 from pipelines.training.baselines.user_knn import UserKnn
 
 Settings = Mapping[str, Any]
+
+ASKS_USERS = ("user_knn", "vsknn", "stan")
+"""Models that look at all users who have an item in common with the asking one."""
+
+PAIR_BYTES = 60
+"""What such a pair of users takes while the nearest are found: its place, its similarity, their order."""
+
+MOST_BYTES = 4e9
+"""Memory that such pairs may take at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +124,21 @@ def reason_against(name: str, known: Known) -> str | None:
         items = len(np.unique(known.interactions.items))
         if items > MOST_ITEMS:
             return f"{items} items have events, and the dense matrix is refused beyond {MOST_ITEMS}"
+    if name in ASKS_USERS and (size := _bytes_of_pairs(known)) > MOST_BYTES:
+        return (
+            f"so many of {known.n_users} users have items in common that comparing them would take about "
+            f"{size / 1e9:.1f} GB, and {MOST_BYTES / 1e9:g} GB are allowed"
+        )
     if name == "content" and not describing_columns(known.catalogue):
         return "nothing is known of the items but their ids"
     return None
+
+
+def _bytes_of_pairs(known: Known) -> float:
+    """Memory of the pairs of users with an item in common, for as many asking users as are asked at once."""
+    events = known.interactions
+    pairs = np.unique(events.users * np.int64(known.n_items) + events.items)
+    users_of = np.bincount(pairs % known.n_items, minlength=known.n_items).astype(np.float64)
+    near = min(known.n_users, float((users_of**2).sum()) / max(known.n_users, 1))
+    at_once = max(1, min(USERS_AT_ONCE, SCORES_AT_ONCE // max(known.n_items, 1)))
+    return at_once * near * PAIR_BYTES

@@ -98,6 +98,19 @@ def test_models_that_do_not_fit_the_shop_are_left_out_with_a_reason(monkeypatch:
     assert "3 items have events" in str(reason_against("ease", Known.of(FASHION)))
 
 
+def test_models_that_compare_users_are_left_out_where_too_many_have_items_in_common(monkeypatch):
+    # Item 0 is of four users and item 1 of two: 16 + 4 pairs of users, 5 for each of four, at most 4. There
+    # are 1,024 users asked at once, and 60 bytes for a pair.
+    events = sequences([0, 1], [0, 1], [0], [0])
+    known = Known.of(leave_one_out(events, 2), events)
+    monkeypatch.setattr("pipelines.training.baselines.models.MOST_BYTES", 4 * 1024 * 60)
+    assert reason_against("user_knn", known) is None
+    monkeypatch.setattr("pipelines.training.baselines.models.MOST_BYTES", 4 * 1024 * 60 - 1)
+    for name in ("user_knn", "vsknn", "stan"):
+        assert str(reason_against(name, known)).startswith("so many of 4 users have items in common")
+    assert reason_against("item_knn", known) is None
+
+
 def test_an_unknown_name_is_refused_with_those_there_are():
     with pytest.raises(WrongUsageError, match=r"expected baselines out of popularity, .*received magic"):
         fit_field(FASHION, ["popularity", "magic"])
