@@ -106,7 +106,7 @@ def test_reasons_beyond_what_a_description_holds_are_cut_there_and_whole_in_the_
     described = connect(settings).get_model_version(registry.name, str(told["version"])).description
     # MLflow keeps descriptions in a column of 5,000 characters.
     assert len(described) < 5_000
-    assert " … " in described
+    assert " …\n" in described
     assert (
         registry.version(told["version"])
         .tags["gate_reasons"]
