@@ -12,8 +12,14 @@ Budget = Literal["full", "demo", "short"]
 
 BUDGETS: Mapping[Budget, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "full": ({}, {}),
-    "demo": ({"most_steps": 160, "checks": 1}, {"users_per_request": 1_200}),
-    "short": ({"most_steps": 120, "checks": 1}, {"users_per_request": 1_000}),
+    "demo": (
+        {"members": 1, "most_steps": 160, "checks": 1},
+        {"users_per_request": 1_200, "least_steps": 200},
+    ),
+    "short": (
+        {"members": 1, "most_steps": 120, "checks": 1},
+        {"users_per_request": 1_000, "least_steps": 150},
+    ),
 }
 """By budget, the fields of retrieval and of ranking that differ."""
 
@@ -30,8 +36,11 @@ class RetrievalConfig(Frozen):
     history_length: int = Field(default=64, ge=2)
     """Events that the query encoder sees, newest first (L)."""
 
+    members: int = Field(default=2, ge=1)
+    """Models trained from different seeds, whose scores are averaged (K)."""
+
     dimensions: int = Field(default=128, ge=8)
-    """Length of query and item vectors (D)."""
+    """Length of each member's query and item vectors (D)."""
 
     blocks: int = Field(default=2, ge=0)
     """Self-attention blocks over the history."""
@@ -117,10 +126,13 @@ class RankingConfig(Frozen):
     """Requests (whole lists) per step."""
 
     epochs: int = Field(default=3, ge=1)
-    """Most passes; the best one by validation NDCG@10 is kept."""
+    """Passes over the lists, unless they make fewer steps than the next field asks for."""
 
-    patience: int = Field(default=2, ge=1)
-    """Passes without a better validation NDCG@10 before training stops."""
+    least_steps: int = Field(default=600, ge=1)
+    """A small shop's lists are passed over until there were so many steps."""
+
+    patience: int = Field(default=3, ge=1)
+    """Looks at validation without a better NDCG@10 before training stops; the best state is kept."""
 
     learning_rate: float = Field(default=1e-3, gt=0)
     """Adam's first learning rate; it falls by a cosine to a tenth."""

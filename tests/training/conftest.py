@@ -20,6 +20,7 @@ SMALL: dict[str, Any] = {
     "history_length": 96,
     "candidates": 40,
     "retrieval": {
+        "members": 1,
         "history_length": 16,
         "dimensions": 16,
         "blocks": 1,
@@ -29,7 +30,14 @@ SMALL: dict[str, Any] = {
         "least_steps": 30,
         "checks": 2,
     },
-    "ranking": {"requests": 2, "hidden": [16], "projection": 8, "epochs": 6, "batch_size": 16},
+    "ranking": {
+        "requests": 2,
+        "hidden": [16],
+        "projection": 8,
+        "epochs": 6,
+        "least_steps": 1,
+        "batch_size": 16,
+    },
 }
 """Fields of the training configuration that keep the tests quick."""
 

@@ -17,6 +17,7 @@ CHOICES: dict[str, Any] = {
     "history_length": 16,
     "candidates": 40,
     "retrieval": {
+        "members": 2,
         "history_length": 16,
         "dimensions": 16,
         "blocks": 1,
@@ -27,7 +28,14 @@ CHOICES: dict[str, Any] = {
         "checks": 2,
         "learning_rate": 0.01,
     },
-    "ranking": {"hidden": [16], "projection": 8, "epochs": 6, "batch_size": 16, "learning_rate": 0.01},
+    "ranking": {
+        "hidden": [16],
+        "projection": 8,
+        "epochs": 6,
+        "least_steps": 1,
+        "batch_size": 16,
+        "learning_rate": 0.01,
+    },
 }
 EVERYBODY = np.arange(N_USERS)
 
@@ -68,7 +76,7 @@ def test_what_was_chosen_is_told(fitted: FittedDefault):
     assert 0 < fitted.chosen["validation"]["recall_at_100"] <= 1
     assert set(fitted.chosen["validation"]) >= {"ndcg_at_10", "followers_recall", "two_tower_recall"}
     curve = fitted.chosen["retrieval_curve"]
-    assert len(curve["loss"]) == CHOICES["retrieval"]["checks"]
+    assert len(curve["loss"]) == CHOICES["retrieval"]["members"] * CHOICES["retrieval"]["checks"]
     assert curve["loss"][-1] < curve["loss"][0]
 
 

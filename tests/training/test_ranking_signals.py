@@ -10,6 +10,7 @@ from pipelines.training.ranking.signals import (
     HALF_LIVES_DAYS,
     LEAST,
     LONGEST_DAYS,
+    PLACE_DECAYS,
     signal_columns,
     signals,
 )
@@ -37,7 +38,7 @@ def test_every_key_counts_the_events_that_share_it(n_types: int):
     codes, types, ages, offered = history(np.random.default_rng(0), n_types)
     found = signals(codes, types, ages, offered, n_types).numpy()
     kinds = [None] if n_types == 1 else [None, 1, 2]
-    width = len(kinds) * (len(HALF_LIVES_DAYS) + 1)
+    width = len(kinds) * (len(HALF_LIVES_DAYS) + 1) + len(PLACE_DECAYS)
     about_user = width + len(HALF_LIVES_DAYS) + 2
     assert (
         found.shape
@@ -60,6 +61,12 @@ def test_every_key_counts_the_events_that_share_it(n_types: int):
                     ]
                     counts += [sum(0.5 ** (age / days) for age in mine) for days in HALF_LIVES_DAYS]
                     counts.append(sum(2 ** (age / GROWTH_DAYS) for age in mine))
+                places = [
+                    event
+                    for event in range(LENGTH)
+                    if types[user, event] > 0 and wanted > 0 and codes[user, event, column] == wanted
+                ]
+                counts += [sum(decay**later for later in places) for decay in PLACE_DECAYS]
                 start = about_user + key * width
                 np.testing.assert_allclose(
                     found[user, place, start : start + width], scaled(counts), rtol=1e-4, atol=1e-4
@@ -71,7 +78,7 @@ def test_visits_are_counted_once():
     ages = np.array([[60.0, 120.0, 180.0, DAY_S]], np.float32)
     codes = np.ones((1, 4, 1 + N_CODES), np.int32)
     found = signals(codes, np.ones((1, 4), np.int32), ages, codes[:, :1], 1).numpy()[0, 0]
-    start = len(HALF_LIVES_DAYS) + 1
+    start = len(HALF_LIVES_DAYS) + 1 + len(PLACE_DECAYS)
     visits = np.exp(4 * (found[start : start + len(HALF_LIVES_DAYS)] + 0.02)) - LEAST
     expected = [0.5 ** (60 / DAY_S / half_life) + 0.5 ** (1 / half_life) for half_life in HALF_LIVES_DAYS]
     np.testing.assert_allclose(visits, expected, rtol=1e-3)

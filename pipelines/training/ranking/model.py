@@ -45,7 +45,8 @@ class RankingNetwork(tf.keras.layers.Layer):
             for place, width in enumerate(config.hidden)
         ]
         self.dropout = tf.keras.layers.Dropout(config.dropout)
-        self.score = tf.keras.layers.Dense(1, name="score")
+        # Nothing at first: training starts from what the linear part says.
+        self.score = tf.keras.layers.Dense(1, name="score", kernel_initializer="zeros")
         self.linear = tf.keras.layers.Dense(1, name="linear", use_bias=False)
         self.logits = tf.keras.layers.Dense(len(tasks), name="logits")
 
@@ -79,18 +80,24 @@ class RankingNetwork(tf.keras.layers.Layer):
         # A product with a matrix of no rows is none to oneDNN.
         user = self.user_dense(told) if told.shape[-1] else told
         user = user[:, None, :] + tf.zeros_like(retrieval_scores)[..., None]
-        offers = tf.concat(
-            [retrieval_scores[..., None] * 2.0, tf.sqrt(source_scores), tf.sqrt(source_strengths)], axis=-1
-        )
-        inputs = tf.concat([signals, offers, self.items(candidate_features), user], axis=-1)
+        pairs = linear_inputs(signals, retrieval_scores, source_scores, source_strengths)
+        inputs = tf.concat([pairs, self.items(candidate_features), user], axis=-1)
         crossed = inputs
         for cross in self.crosses:
             crossed = cross(inputs, crossed)
         hidden = self.dropout(crossed, training=training)
         for dense in self.dense:
             hidden = self.dropout(dense(hidden), training=training)
-        score = self.score(hidden) + self.linear(tf.concat([signals, offers], axis=-1))
+        score = self.score(hidden) + self.linear(pairs)
         return score[..., 0], self.logits(tf.concat([hidden, score], axis=-1))
+
+
+def linear_inputs(
+    signals: Tensor, retrieval_scores: Tensor, source_scores: Tensor, source_strengths: Tensor
+) -> Tensor:
+    """[B, C, S + 1 + 2 O] what is known of user and item together; shapes as in `RankingNetwork.call`."""
+    offers = [retrieval_scores[..., None] * 2.0, tf.sqrt(source_scores), tf.sqrt(source_strengths)]
+    return tf.concat([signals, *offers], axis=-1)
 
 
 class Ranker(tfrs.Model):

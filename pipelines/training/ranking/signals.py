@@ -1,8 +1,10 @@
 """Signals between user and item, computed inside the graph from the user's last events.
 
 For each candidate item and each of its keys (the item itself, its category levels, its brand) the events of
-the history with the same key are counted, with several half-lives and by event type. That is one comparison
-and one matrix product per key, in built-in operations only, so that serving runs exactly what training saw.
+the history with the same key are counted, with several half-lives, by event type, and by how many events
+came after: in a visit of minutes days tell nothing, and what was looked at last says most. That is one
+comparison and one matrix product per key, in built-in operations only, so that serving runs exactly what
+training saw.
 """
 
 import numpy as np
@@ -14,6 +16,9 @@ HALF_LIVES_DAYS = (3.0, 10.0, 30.0, 90.0, 365.0)
 
 GROWTH_DAYS = 30.0
 """Days after which an event counts twice: the logarithm of such a count tells when the first event was."""
+
+PLACE_DECAYS = (0.5, 0.8)
+"""What is left of an event's count for every later event of the same user."""
 
 LONGEST_DAYS = 720.0
 """Ages beyond this count as this."""
@@ -31,7 +36,7 @@ LOG_2 = float(np.log(2.0))
 def signal_columns(n_codes: int, n_types: int) -> int:
     """How many signals there are for `n_codes` code columns (vocabulary first) and `n_types` event types."""
     kinds = n_types + 1 if n_types > 1 else 1
-    width = kinds * (len(HALF_LIVES_DAYS) + 1)
+    width = kinds * (len(HALF_LIVES_DAYS) + 1) + len(PLACE_DECAYS)
     return n_codes * width + width + len(HALF_LIVES_DAYS) + 2
 
 
@@ -71,17 +76,21 @@ def signals(
 
 
 def _weights(days: Tensor, types: Tensor, known: Tensor, n_types: int) -> Tensor:
-    """[B, N, kinds * (half-lives + 1)] what an event counts; all types first, then each alone if many."""
+    """[B, N, kinds * (half-lives + 1) + place decays] what an event counts.
+
+    All types come first, then each alone if there are many, then all by their place.
+    """
     fading = [tf.exp(days * (-LOG_2 / half_life)) for half_life in HALF_LIVES_DAYS]
     growing = tf.exp(days * (LOG_2 / GROWTH_DAYS))
     by_age = tf.stack([*fading, growing], axis=-1) * known[..., None]
-    if n_types == 1:
-        return by_age
     kinds = [by_age]
-    kinds += [
-        by_age * tf.cast(tf.equal(types, code), tf.float32)[..., None] for code in range(1, n_types + 1)
-    ]
-    return tf.concat(kinds, axis=-1)
+    if n_types > 1:
+        kinds += [
+            by_age * tf.cast(tf.equal(types, code), tf.float32)[..., None] for code in range(1, n_types + 1)
+        ]
+    places = tf.cast(tf.range(tf.shape(days)[1]), tf.float32)
+    by_place = [tf.exp(places * float(np.log(decay))) for decay in PLACE_DECAYS]
+    return tf.concat([*kinds, tf.stack(by_place, axis=-1) * known[..., None]], axis=-1)
 
 
 def _visits(ages_s: Tensor, known: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from pipelines.training.fitting import fit_best
 from pipelines.training.layers import Standardize
 from pipelines.training.material import VALIDATION, Material
 from pipelines.training.ranking.calibration import fit_platt
+from pipelines.training.ranking.linear import fit_linear
 from pipelines.training.ranking.model import EXPECTED_RATING, NETWORK_INPUTS, Ranker, RankingNetwork, sigmoid
 from pipelines.training.ranking.rows import RankingRows, ranking_rows, tasks_of
 from pipelines.training.tensorflow import Tensor, fix_seeds, tf
@@ -20,6 +22,8 @@ from serving.bundle import Bundle
 
 LISTS_AT_ONCE = 128
 BUFFERED = 4
+MOST_CHECKS = 10
+"""Validation is looked at so often at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ class TrainedRanker:
     offsets: npt.NDArray[np.float32]
     """[T] added to it then."""
     curve: dict[str, list[float]]
-    """Per epoch: `loss` and `validation_ndcg_at_10`."""
+    """Per look at validation: `loss` and `validation_ndcg_at_10`."""
     metrics: dict[str, float]
     """On validation: `ndcg_at_10`, `auc`, `calibration_error`, of the first task."""
     rows: int
@@ -50,7 +54,7 @@ class TrainedRanker:
 
 
 def train(material: Material) -> TrainedRanker:
-    """Train until validation NDCG@10 gets no better, keep the best epoch, and calibrate it there.
+    """Train until validation NDCG@10 gets no better, keep the best state, and calibrate it there.
 
     The bundle in `workdir` must hold the query encoder and item vectors.
     """
@@ -66,16 +70,19 @@ def train(material: Material) -> TrainedRanker:
     if ratings is not None:
         lists = [ratings.standardized(part) for part in lists]
     model = Ranker(build_network(material, lists), config)
+    start_from_linear(model.network, lists)
     batches = Batches(lists, config, seed)
-    steps = max(1, batches.per_epoch) * config.epochs
+    passes = max(config.epochs, -(-config.least_steps // max(1, batches.per_pass)))
+    together = -(-passes // MOST_CHECKS)
+    steps = max(1, batches.per_pass) * passes
     schedule = tf.keras.optimizers.schedules.CosineDecay(config.learning_rate, steps, alpha=0.1)
     model.compile(optimizer=tf.keras.optimizers.Adam(schedule))
     curve = fit_best(
         model,
-        batches.dataset,
+        lambda check: batches.dataset(range(check * together, min(passes, (check + 1) * together))),
         lambda: ndcg(predict(model.network, validation)[0], validation),
         figure="validation_ndcg_at_10",
-        epochs=config.epochs,
+        epochs=-(-passes // together),
         patience=config.patience,
     )
     rows = sum(int((part.items >= 0).sum()) for part in lists)
@@ -93,6 +100,15 @@ def build_network(material: Material, lists: list[RankingRows]) -> RankingNetwor
         [len(feature.values) for feature in spec.profile_features],
         material.config.ranking,
     )
+
+
+def start_from_linear(network: RankingNetwork, lists: list[RankingRows]) -> None:
+    """Give the network's linear part the weights that rank best by themselves, where lists are few."""
+    weights = fit_linear(lists)
+    if weights is not None:
+        part = next(part for part in lists if len(part))
+        network(**{name: tf.constant(values) for name, values in network_inputs(part, np.arange(1)).items()})
+        network.linear.set_weights([weights[:, None]])
 
 
 def network_inputs(
@@ -137,29 +153,32 @@ class Ratings:
 
 @dataclass(frozen=True, slots=True)
 class Batches:
-    """Batches of whole lists, in a new seeded order for every epoch."""
+    """Batches of whole lists, in a new seeded order for every pass."""
 
     lists: list[RankingRows]
     config: RankingConfig
     seed: int
 
     @property
-    def per_epoch(self) -> int:
-        """Batches in one epoch."""
+    def per_pass(self) -> int:
+        """Batches in one pass."""
         return sum(-(-len(part) // self.config.batch_size) for part in self.lists)
 
-    def dataset(self, epoch: int) -> Any:
-        """The epoch's batches, made while the model trains on the ones before."""
-        first = next(self.epoch(epoch))
+    def dataset(self, passes: range) -> Any:
+        """The batches of some passes, made while the model trains on the ones before."""
+        first = next(self.one_pass(passes.start))
         signature = {
             name: tf.TensorSpec([None, *values.shape[1:]], values.dtype) for name, values in first.items()
         }
-        made = tf.data.Dataset.from_generator(lambda: self.epoch(epoch), output_signature=signature)
+        made = tf.data.Dataset.from_generator(
+            lambda: chain.from_iterable(self.one_pass(number) for number in passes),
+            output_signature=signature,
+        )
         return made.prefetch(BUFFERED)
 
-    def epoch(self, epoch: int) -> Iterator[dict[str, npt.NDArray[Any]]]:
+    def one_pass(self, number: int) -> Iterator[dict[str, npt.NDArray[Any]]]:
         """Every list once; a batch holds lists of one instant."""
-        rng = np.random.default_rng((self.seed, epoch))
+        rng = np.random.default_rng((self.seed, number))
         size = self.config.batch_size
         batches = [
             (part, chosen)
