@@ -12,6 +12,7 @@ from pipelines.training.layers import Standardize
 from pipelines.training.material import UserStates
 from pipelines.training.retrieval.content import ItemContent, ItemEncoder
 from pipelines.training.retrieval.encoders import Encoders
+from pipelines.training.retrieval.members import joined
 from pipelines.training.retrieval.model import QUERY_INPUTS, SequenceRetrieval
 from pipelines.training.retrieval.query import QueryEncoder
 from pipelines.training.retrieval.sequences import Tape
@@ -292,3 +293,16 @@ def test_training_learns_what_comes_next():
     )
     nearest = np.argmax(asked(model, users) @ Encoders(model).item_vectors(N_ITEMS).T, axis=1)
     assert nearest.tolist() == ((numbers + 1) % N_ITEMS).tolist()
+
+
+def test_a_joined_model_scores_with_the_mean_of_its_members():
+    members = [small_model(seed=seed) for seed in (0, 1)]
+    users = users_of(Histories.of(EVENTS, np.array([0, 1]), np.full(2, 3_000_000)), length=10)
+    users = replace(users, features=STATES.features[1:], profile=STATES.profile[1:])
+    model = joined(members)
+    found = asked(model, users) @ Encoders(model).item_vectors(N_ITEMS).T
+    scores = [asked(member, users) @ Encoders(member).item_vectors(N_ITEMS).T for member in members]
+    assert np.abs(scores[0] - scores[1]).max() > 0.1
+    np.testing.assert_allclose(found, np.mean(scores, axis=0), atol=1e-5)
+    assert joined(members[:1]) is members[0]
+    assert len(model.trainable_variables) == sum(len(one.trainable_variables) for one in members)

@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.training.retrieval.members import Towers
 from pipelines.training.retrieval.model import QUERY_INPUTS, SequenceRetrieval
 from pipelines.training.tensorflow import Tensor, tf
 from serving.bundle import Bundle
@@ -16,7 +17,7 @@ USERS_AT_ONCE = 256
 class Encoders:
     """Items and users to vectors, as the model is at the time of the call."""
 
-    def __init__(self, model: SequenceRetrieval) -> None:
+    def __init__(self, model: SequenceRetrieval | Towers) -> None:
         """Trace nothing yet."""
         self._items = tf.function(model.item, input_signature=[tf.TensorSpec([None], tf.int32)])
 

@@ -15,6 +15,7 @@ from pipelines.training.material import Material, UserStates
 from pipelines.training.retrieval.content import ItemContent, ItemEncoder
 from pipelines.training.retrieval.instants import states_at
 from pipelines.training.retrieval.judge import FIGURE, ValidationJudge
+from pipelines.training.retrieval.members import Towers, joined
 from pipelines.training.retrieval.model import SequenceRetrieval, drawing_chances
 from pipelines.training.retrieval.query import QueryEncoder
 from pipelines.training.retrieval.sequences import Arrays, Tape
@@ -29,26 +30,45 @@ BUFFERED = 8
 class TrainedRetrieval:
     """A trained model and how it came about."""
 
-    model: SequenceRetrieval
+    model: SequenceRetrieval | Towers
     curve: dict[str, list[float]]
-    """Per check: `loss` and the figure on validation."""
+    """Per check: `loss` and the figure on validation; of one member after the other."""
 
 
 def train(material: Material) -> TrainedRetrieval:
-    """Train until validation gets no better, and keep the best state.
+    """Train every member until validation gets no better, keep its best state, and join them.
 
     Raises:
         TrainingError: No user did anything twice.
     """
-    config, seed = material.config.retrieval, material.config.seed
-    fix_seeds(seed)
-    bundle = Bundle.open(material.workdir)
     tape = Tape.of(material.learning)
     if len(tape) == 0:
         raise TrainingError(
             "expected users who came back after their first event, in the events before retrieval's end; "
             "received none; ingest more history"
         )
+    bundle, first = Bundle.open(material.workdir), material.config.seed
+    members, curve = [], {"loss": list[float](), FIGURE: list[float]()}
+    for seed in range(first, first + material.config.retrieval.members):
+        model, its_curve = train_member(material, bundle, tape, seed)
+        members.append(model)
+        curve = {name: [*values, *its_curve[name]] for name, values in curve.items()}
+    return TrainedRetrieval(joined(members), curve)
+
+
+def train_member(
+    material: Material, bundle: Bundle, tape: Tape, seed: int
+) -> tuple[SequenceRetrieval, dict[str, list[float]]]:
+    """One model in its best state, and its curve.
+
+    Args:
+        material: What it is trained on.
+        bundle: The bundle under construction.
+        tape: Of the learning events.
+        seed: Of the weights, the order of the events and the negatives.
+    """
+    config = material.config.retrieval
+    fix_seeds(seed)
     chances = drawing_chances(np.bincount(material.learning.items, minlength=bundle.n_items))
     batches = Batches(tape, material.user_states(), chances, config, seed)
     model = build_model(material, bundle, batches)
@@ -62,7 +82,7 @@ def train(material: Material) -> TrainedRetrieval:
         epochs=batches.checks,
         patience=config.patience,
     )
-    return TrainedRetrieval(model, curve)
+    return model, curve
 
 
 def build_model(material: Material, bundle: Bundle, batches: "Batches") -> SequenceRetrieval:
