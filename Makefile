@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 ARGS ?=
+# Processes that tests run in, those of one file together; 0 runs them here, for a debugger.
+WORKERS ?= 2
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -29,7 +31,7 @@ features: $(INSTALLED) ## Serve features to other teams on 127.0.0.1:6566; how t
 	@$(BIN)/aisle features serve $(ARGS)
 
 test: $(INSTALLED) ## Run the whole test suite; ARGS goes to pytest
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 check: $(INSTALLED) ## Format, lint, types, import rules, and releases that break; changes nothing
 	$(BIN)/ruff format --check $(CODE)
