@@ -13,6 +13,9 @@ PARTS = ("point_in_time", "materialize", "online", "build")
 RANKING_LIMIT_S = 1_800.0
 """Seconds after which a ranking benchmark is killed."""
 
+SECOND_STAGE_LIMIT_S = 2 * 3_600.0
+"""Seconds after which a benchmark of the second stage is killed."""
+
 
 @click.group()
 def bench() -> None:
@@ -63,5 +66,40 @@ def ranking(n_users: int, n_items: int, as_json: bool) -> None:
             "pipelines.bench.ranking:measure_full_ranking",
             {"n_users": n_users, "n_items": n_items},
             limit_s=RANKING_LIMIT_S,
+        )
+    finish(told, as_json=as_json)
+
+
+@bench.command("second-stage")
+@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--protocol",
+    type=click.Choice(["leave-one-out", "temporal", "explicit"]),
+    default="leave-one-out",
+    show_default=True,
+    help="Where the cutoff lies; nothing behind it is looked at.",
+)
+@click.option(
+    "--budget",
+    type=click.Choice(["full", "demo", "short"]),
+    default="full",
+    show_default=True,
+    help="How long retrieval is trained.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of every draw.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def second_stage(folder: Path, protocol: str, budget: str, seed: int, as_json: bool) -> None:
+    """Rank the same candidate items with our ranker and with LightGBM's LambdaMART, events from DIR.
+
+    Both learn from the same rows, stop by the same validation requests, and are measured on held-out ones.
+    """
+    from pipelines.process import run_in_own_process
+
+    console = Console(quiet=as_json)
+    with console.step(f"second stages on {folder}, {protocol}"):
+        told = run_in_own_process(
+            "pipelines.bench.second_stage:measure_second_stage",
+            {"folder": str(folder.absolute()), "protocol": protocol, "budget": budget, "seed": seed},
+            limit_s=SECOND_STAGE_LIMIT_S,
         )
     finish(told, as_json=as_json)
