@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from pipelines.errors import FeatureError
 from pipelines.features.asof import AT, ROW
@@ -51,14 +52,11 @@ def entity_rows(frame: pd.DataFrame, timestamp: str, keys: Sequence[str]) -> Ent
     shown = pa.Table.from_pandas(rest, preserve_index=False).replace_schema_metadata(None)
     shown = shown.add_column(list(frame.columns).index(timestamp), timestamp, at)
     columns = {ROW: pa.array(np.arange(len(frame))), AT: at}
-    columns |= {key: _key(frame[key]) for key in dict.fromkeys(keys)}
-    known = pd.Series(at.to_pandas()).dropna()
-    return EntityRows(
-        shown=shown,
-        joined=pa.table(columns),
-        first_at=None if known.empty else known.min().to_pydatetime(),
-        last_at=None if known.empty else known.max().to_pydatetime(),
-    )
+    for key in dict.fromkeys(keys):
+        texts = pa.types.is_string(shown.schema.field(key).type)
+        columns[key] = shown[key] if texts else _key(frame[key])
+    first_at, last_at = (None if one is None else one.astimezone(UTC) for one in _ends(at))
+    return EntityRows(shown=shown, joined=pa.table(columns), first_at=first_at, last_at=last_at)
 
 
 def _instants(column: pd.Series) -> pa.Array:
@@ -70,7 +68,16 @@ def _instants(column: pd.Series) -> pa.Array:
         utc = pd.to_datetime(
             column, utc=True, format="mixed" if column.map(lambda one: isinstance(one, str)).any() else None
         )
-    return pa.array(utc.dt.floor("us").dt.as_unit("us"), type=pa.timestamp("us", tz="UTC"), from_pandas=True)
+    if utc.dt.unit == "ns":
+        utc = utc.dt.floor("us")
+    if utc.dt.unit != "us":
+        utc = utc.dt.as_unit("us")
+    return pa.array(utc, type=pa.timestamp("us", tz="UTC"), from_pandas=True)
+
+
+def _ends(at: pa.Array) -> tuple[datetime | None, datetime | None]:
+    ends = pc.min_max(at).as_py()
+    return ends["min"], ends["max"]
 
 
 def _key(column: pd.Series) -> pa.Array:

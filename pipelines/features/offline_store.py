@@ -8,7 +8,6 @@ when a query runs: a process that only reads the online store needs neither.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -23,13 +22,14 @@ from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.repo_config import FeastConfigBaseModel, RepoConfig
 
 from pipelines.errors import FeatureError
-from pipelines.features.asof import AT, ROW, JoinedView, asof_join, newest_rows, quoted
+from pipelines.features.asof import JoinedView, asof_join, newest_rows, quoted
 from pipelines.features.entity_rows import entity_rows
 from pipelines.features.retrieval_job import AsofRetrievalJob
 
 if TYPE_CHECKING:
     import duckdb
 
+    from pipelines.features.positions import PointInTimeJoin
     from pipelines.features.scans import Scan
 
 
@@ -82,19 +82,18 @@ class AsofOfflineStore(OfflineStore):
         queries = [asof_join(view, created_before=filter_by_created_timestamp) for view in views]
         entities = entity_rows(frame, timestamp, [key for view in views for key, _ in view.keys])
 
-        known = [
-            replace(
-                joined, features=((joined.known_at, f"{view.projection.name_to_use()}__known_at"),), ttl=None
-            )
-            for joined, view in zip(views, feature_views, strict=True)
-        ]
-        known_queries = [asof_join(view, created_before=filter_by_created_timestamp) for view in known]
+        def joining() -> PointInTimeJoin:
+            from pipelines.features.positions import PointInTimeJoin
+
+            return PointInTimeJoin(entities.joined, datasets, created_before=filter_by_created_timestamp)
 
         def known_at() -> pa.Table:
-            return _join(entities.joined, entities.joined.select([]), known, known_queries, datasets)
+            names = [f"{view.projection.name_to_use()}__known_at" for view in feature_views]
+            with joining() as join:
+                return pa.table([join.known_at(view) for view in views], names)
 
         return AsofRetrievalJob(
-            lambda: _join(entities.joined, entities.shown, views, queries, datasets),
+            lambda: _join(joining(), entities.shown, views),
             ";\n".join(queries),
             known_at,
             full_feature_names=full_feature_names,
@@ -121,15 +120,20 @@ class AsofOfflineStore(OfflineStore):
         """Return the newest row of every key in a window, both ends included."""
         stamps = [name for name in (timestamp_field, created_timestamp_column) if name]
         scan = _scan(config, data_source, _built_versions(config))
-        query = newest_rows(
-            scan.sql,
+        asked = (
             join_key_columns,
             [*join_key_columns, *feature_name_columns, *stamps],
             timestamp_field,
             created_timestamp_column or None,
             _window(timestamp_field, start_date, end_date, join_key_columns),
         )
-        return AsofRetrievalJob(lambda: _answer(query, scan.datasets), query)
+
+        def run() -> pa.Table:
+            from pipelines.features.newest import newest_of_each_key
+
+            return newest_of_each_key(scan.sql, scan.datasets, *asked)
+
+        return AsofRetrievalJob(run, newest_rows(scan.sql, *asked))
 
     @staticmethod
     def pull_all_from_table_or_query(
@@ -165,23 +169,14 @@ def _connection(datasets: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def _join(
-    entities: pa.Table,
-    answer: pa.Table,
-    views: Sequence[JoinedView],
-    queries: Sequence[str],
-    datasets: Mapping[str, Any],
-) -> pa.Table:
+def _join(joining: PointInTimeJoin, answer: pa.Table, views: Sequence[JoinedView]) -> pa.Table:
     """Add what each view knew of the entity rows to the answer, row by row."""
-    with _connection(datasets) as connection:
-        connection.register("entities_given", entities)
-        for view, query in zip(views, queries, strict=True):
-            connection.execute(_typed_entities(connection, view))
-            found = connection.sql(f"{query} ORDER BY {ROW}").to_arrow_table()
-            if found.num_rows != entities.num_rows:
-                raise FeatureError(f"{entities.num_rows} entity rows in, {found.num_rows} out: report this")
-            for name in found.column_names[1:]:
-                answer = answer.append_column(name, found[name])
+    from pipelines.features.kept_columns import KeptColumns
+
+    with joining as join, KeptColumns() as kept:
+        for view in views:
+            for name, parts in join.features(view, join.positions(view)):
+                answer = answer.append_column(name, kept.keep(parts))
     return answer
 
 
@@ -228,17 +223,3 @@ def _window(column: str, start: datetime | None, end: datetime | None, keys: Seq
     from pipelines.features.scans import between
 
     return " AND ".join([between(column, start, end), *(f"{quoted(key)} IS NOT NULL" for key in keys)])
-
-
-def _typed_entities(connection: duckdb.DuckDBPyConnection, view: JoinedView) -> str:
-    """SQL of a view `entities` whose keys have the type of the feature table's, so that 900 finds '900'."""
-    kinds = dict(
-        connection.execute(f"SELECT column_name, column_type FROM (DESCRIBE FROM {view.relation})").fetchall()
-    )
-    keys = ", ".join(
-        f"TRY_CAST({quoted(ours)} AS {kinds[theirs]}) AS {quoted(ours)}" for ours, theirs in view.keys
-    )
-    return (
-        f"CREATE OR REPLACE TEMP VIEW entities AS SELECT {ROW}, {AT}{', ' if keys else ''}{keys} "
-        "FROM entities_given"
-    )
