@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.training.layers import Standardize
 from pipelines.training.ranking.calibration import fit_platt
-from pipelines.training.ranking.model import listwise_loss, sigmoid
+from pipelines.training.ranking.model import linear_inputs, listwise_loss, sigmoid
 from pipelines.training.ranking.rows import RankingRows
 from pipelines.training.ranking.train import ndcg, sampled_columns
 
@@ -41,6 +41,35 @@ def test_an_item_of_weight_two_counts_as_two_items():
     labels = np.array([[1.0, 0.0]], np.float32)
     loss = listwise_loss(labels, np.zeros((1, 2), np.float32), np.array([[1.0, 2.0]], np.float32))
     assert float(loss) == pytest.approx(log(3), rel=1e-5)
+
+
+def test_ranks_strengths_and_dots_are_told_on_several_scales():
+    # Item 0 is the first of source 0 and the tenth of source 1, item 1 the second of source 0; item 2 is
+    # padding, whose dot counts for nothing.
+    places = np.array([[[1.0, 0.1], [0.5, 0.0], [0.0, 0.0]]], np.float32)
+    strengths = np.array([[[1.0, 0.25], [0.64, 0.0], [0.0, 0.0]]], np.float32)
+    dots = np.array([[0.3, 0.4, 0.9]], np.float32)
+    found = linear_inputs(np.zeros((1, 3, 1), np.float32), dots, places, strengths).numpy()[0]
+    first = [0, 0.6, -0.5, 1, 2 / 3, 1, 1, 1, 0.1**0.5, 1, 0.5, 1, 1 + log(0.1) / 5, 1, 1 + log(0.25) / 5]
+    second = [
+        0,
+        0.8,
+        0,
+        0.5**0.5,
+        1 / 3,
+        1,
+        0,
+        0.5**0.5,
+        0,
+        0.8,
+        0,
+        1 + log(0.5) / 5,
+        0,
+        1 + log(0.64) / 5,
+        0,
+    ]
+    np.testing.assert_allclose(found[:2], [first, second], atol=1e-6)
+    assert found[2, 2:].tolist() == [0] * 13
 
 
 def test_unknown_values_become_zero_and_are_marked():
