@@ -14,6 +14,7 @@ from pipelines.errors import FeatureError
 from pipelines.features.declared import source_of
 from pipelines.features.feast_repo import open_store
 from pipelines.features.offline_store import AsofOfflineStore
+from pipelines.features.one_ahead import one_ahead
 from pipelines.features.one_writer import one_writer
 from pipelines.features.online_writer import one_generation
 from pipelines.features.provenance import last_build
@@ -108,8 +109,8 @@ def _write(
     written: dict[str, int] = {}
     views = _applied_views(store)
     with one_generation(store) as write:
-        for view in views:
-            rows = newest_known(store, view, start, end)
+        read = one_ahead((view, newest_known(store, view, start, end)) for view in views)
+        for view, rows in read:
             write(view, rows, whole=start == EVER)
             written[view.name] = rows.num_rows
             if on_view is not None:

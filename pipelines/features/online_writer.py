@@ -1,29 +1,32 @@
 """Writing feature rows to the online store, in bulk.
 
 Feast converts and writes value by value. Here SQLite gets whole columns, the views of one generation in one
-transaction, sorted as its index is: a reader sees the rows of before or those of after, never a mixture.
-Other online stores get the same values through Feast's own writer.
+transaction, sorted as its index is: a reader sees the rows of before or those of after, never a mixture. The
+next rows are encoded while some are written. Other online stores get the same values through Feast's own
+writer.
 """
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any, Protocol
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from feast import FeatureStore, FeatureView
 from feast.utils import _convert_arrow_to_proto
 
 from pipelines.features.declared import source_of
-from pipelines.features.online_columns import entity_keys, sqlite_column
+from pipelines.features.one_ahead import one_ahead
+from pipelines.features.online_columns import entity_keys, python_values, sqlite_values
 from serving.online_rows import quoted, upsert
 from serving.online_store import LOCK_SECONDS, SqliteRowOnlineStoreConfig, path_of, table_of
 
-ENTITIES_AT_ONCE = 20_000
+ENTITIES_AT_ONCE = 4_000
 """Entities whose values are held in memory as Python objects at a time."""
 
+KEY, INSTANT = "__entity_key", "__event_us"
+"""Columns of an entity's row beside its features."""
 
 REDIS_STORE = "serving.redis_store.RedisRowOnlineStore"
 """Class path of the online store in Redis."""
@@ -91,18 +94,27 @@ def _by_columns(store: FeatureStore, connection: sqlite3.Connection) -> WriteVie
         table = table_of(store.config, view)
         if whole:
             connection.execute(f"DELETE FROM {quoted(table)}")  # noqa: S608 - quoted
-        keys = entity_keys(view, rows, version)
-        order = np.argsort(keys, kind="stable")
         statement = upsert(table, [feature.name for feature in view.features])
-        for start in range(0, len(order), ENTITIES_AT_ONCE):
-            part = order[start : start + ENTITIES_AT_ONCE]
-            connection.executemany(statement, _records(view, rows.take(part), keys[part]))
+        for columns in one_ahead(_columns(view, rows, version)):
+            connection.executemany(statement, _records(view, columns))
 
     return write
 
 
-def _records(view: FeatureView, rows: pa.Table, keys: npt.NDArray[np.object_]) -> Iterator[tuple[Any, ...]]:
+def _columns(view: FeatureView, rows: pa.Table, version: int) -> Iterator[dict[str, pa.Array]]:
+    """Keys, instants and features as SQLite keeps them, in its order; some entities at a time."""
+    keys = entity_keys(view, rows, version)
+    order = pc.sort_indices(keys)
+    rows = rows.combine_chunks()  # or each `take` below would do it
+    for start in range(0, len(order), ENTITIES_AT_ONCE):
+        part = order.slice(start, ENTITIES_AT_ONCE)
+        some = rows.take(part)
+        stamps = some[source_of(view).timestamp_field].cast(pa.int64()).combine_chunks()
+        features = {one.name: sqlite_values(some[one.name], one.dtype) for one in view.features}
+        yield {KEY: keys.take(part), INSTANT: stamps, **features}
+
+
+def _records(view: FeatureView, columns: Mapping[str, pa.Array]) -> Iterator[tuple[Any, ...]]:
     """One record for each entity: its key, its instant, and its features in the order of the view."""
-    stamps = rows[source_of(view).timestamp_field].cast(pa.int64()).to_pylist()
-    columns = [sqlite_column(rows[feature.name], feature.dtype) for feature in view.features]
-    return zip(keys.tolist(), stamps, *columns, strict=True)
+    names = [KEY, INSTANT, *(feature.name for feature in view.features)]
+    return zip(*(python_values(columns[name]) for name in names), strict=True)

@@ -1,12 +1,13 @@
 """Writing one generation of features to Redis, an entity at a time with all its views.
 
 An entity is one hash, replaced by one command, so that nobody sees half of one generation and half of another
-for one entity. Each different value is encoded once, together with the name of its field, as Redis's protocol
-wants it; a command is then no more than these pieces put together. Commands are sent ahead of their answers.
+for one entity. Values are encoded a column at a time; Arrow puts them together, between the names of their
+fields, as Redis's protocol wants them, so that the bytes of some thousand commands are sent as they lie in
+memory. Commands are sent ahead of their answers.
 """
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -18,23 +19,19 @@ from feast import FeatureStore, FeatureView
 from feast.infra.key_encoding_utils import serialize_entity_key_prefix
 from feast.infra.online_stores.helpers import _mmh3, compute_versioned_name
 from feast.protos.feast.types.Value_pb2 import ValueType as KeyType
-from feast.type_map import python_values_to_proto_values
-from feast.types import FeastType, Float64
 from google.protobuf.timestamp_pb2 import Timestamp
 from redis.exceptions import RedisError
 
 from pipelines.errors import FeatureError
 from pipelines.features.declared import source_of
-from pipelines.features.online_columns import entity_keys
+from pipelines.features.encoded_columns import joined, lengths
+from pipelines.features.online_columns import encoded_values, entity_keys
 
 ENTITIES_AT_ONCE = 2_000
 """Entities that are put together and sent at a time: some megabytes."""
 
 KEYS_AT_ONCE = 10_000
 """Keys that are looked through or removed at a time."""
-
-Pieces = npt.NDArray[np.object_]
-"""Bytes of Redis's protocol, one for each row."""
 
 
 @contextmanager
@@ -74,27 +71,30 @@ def _write_entities(
     """Write all views of one kind of entity."""
     version = store.config.entity_key_serialization_version
     project = store.project.encode()
-    columns = [_ViewColumns(store, view, rows, version) for view, rows, _ in views]
-    keys = np.unique(np.concatenate([one.keys for one in columns]))
+    keyed = [entity_keys(view, rows, version) for view, rows, _ in views]
+    keys = pc.unique(pa.chunked_array(keyed))
+    columns = [
+        _ViewColumns(store, view, rows, pc.index_in(keys, value_set=mine))
+        for (view, rows, _), mine in zip(views, keyed, strict=True)
+    ]
     there: set[bytes] = set()
     if all(whole for _, _, whole in views):
         there = set(_keys_there(client, views[0][0], project, version))
     with _Sending(client) as sending:
         for start in range(0, len(keys), ENTITIES_AT_ONCE):
-            sending.send(*_commands(columns, keys[start : start + ENTITIES_AT_ONCE], project, there))
-    gone = sorted(there - {key + project for key in keys.tolist()})
+            some = slice(start, start + ENTITIES_AT_ONCE)
+            sending.send(*_commands(columns, keys, some, project, there))
+    gone = sorted(there - {key + project for key in keys.to_pylist()}) if there else []
     for start in range(0, len(gone), KEYS_AT_ONCE):
         client.delete(*gone[start : start + KEYS_AT_ONCE])
 
 
 class _ViewColumns:
-    """The rows of one view by their keys, ready to be encoded."""
+    """The rows of one view, ready to be encoded."""
 
-    def __init__(self, store: FeatureStore, view: FeatureView, rows: pa.Table, version: int) -> None:
-        keys = entity_keys(view, rows, version)
-        order = np.argsort(keys, kind="stable")
-        self.keys: Pieces = keys[order]
-        self._rows = rows.take(order)
+    def __init__(self, store: FeatureStore, view: FeatureView, rows: pa.Table, places: pa.Array) -> None:
+        self._rows = rows.combine_chunks()  # or each `take` below would do it
+        self._places = places
         self._view = view
         self._name = compute_versioned_name(view, store.config.registry.enable_online_feature_view_versioning)
         self.fields = [_mmh3(f"{self._name}:{one.name}") for one in view.features] + [self._stamp_field]
@@ -103,51 +103,56 @@ class _ViewColumns:
     def _stamp_field(self) -> bytes:
         return f"_ts:{self._name}".encode()
 
-    def pieces(self, keys: Pieces) -> Pieces:
-        """The fields and values of these keys, put together; empty for a key without a row."""
-        found: Pieces = np.full(len(keys), b"", dtype=object)
-        places = np.searchsorted(self.keys, keys)
-        places[places == len(self.keys)] = 0
-        has = self.keys[places] == keys if len(self.keys) else np.zeros(len(keys), bool)
-        rows = self._rows.take(pa.array(places[has]))
-        stamps = rows[source_of(self._view).timestamp_field].cast(pa.int64())
-        columns = [
-            _values(rows[one.name], one.dtype, field)
-            for one, field in zip(self._view.features, self.fields, strict=False)
-        ]
-        columns.append(_stamps(stamps, self._stamp_field))
-        found[has] = _objects([b"".join(row) for row in zip(*columns, strict=True)])
-        return found
+    def pieces(self, some: slice) -> pa.BinaryArray:
+        """The fields and values of these entities, put together; null for one without a row."""
+        places = self._places[some]
+        rows = self._rows.take(places.drop_null())
+        parts: list[Any] = []
+        for feature, field in zip(self._view.features, self.fields, strict=False):
+            value = encoded_values(rows[feature.name], feature.dtype).fill_null(b"")
+            parts += _bulks(value, before=_bulk(field))
+        stamps = _stamps(rows[source_of(self._view).timestamp_field].cast(pa.int64()))
+        parts += _bulks(stamps, before=_bulk(self._stamp_field))
+        found = joined(*parts)
+        if not places.null_count:
+            return found
+        has = places.is_valid().to_numpy(zero_copy_only=False)
+        return found.take(pa.array(np.cumsum(has) - 1, mask=~has))
 
 
 def _commands(
-    columns: Sequence[_ViewColumns], keys: Pieces, project: bytes, there: set[bytes]
-) -> tuple[list[bytes], list[int]]:
-    """Commands that write these entities, and how many answers each brings."""
-    parts = [one.pieces(keys) for one in columns]
-    counts = np.zeros(len(keys), np.int64)
+    columns: Sequence[_ViewColumns], keys: pa.BinaryArray, some: slice, project: bytes, there: set[bytes]
+) -> tuple[Any, int]:
+    """Commands that write these entities, one after the other, and how many answers they bring."""
+    keys = keys[some]
+    parts = [one.pieces(some) for one in columns]
+    counts = np.full(len(keys), 2)
     for one, part in zip(columns, parts, strict=True):
-        counts += np.where(part != b"", 2 * len(one.fields), 0)
-    names = [_bulk(key + project) for key in keys.tolist()]
-    written = [
-        b"*%d\r\n$4\r\nHSET\r\n%b%b" % (count + 2, name, b"".join(row))
-        for count, name, row in zip(counts.tolist(), names, zip(*parts, strict=True), strict=True)
-    ]
-    answers = [1] * len(written)
-    for row in np.flatnonzero(np.logical_or.reduce([part == b"" for part in parts])).tolist():
-        if keys[row] + project not in there:
-            continue
+        counts += 2 * len(one.fields) * part.is_valid().to_numpy(zero_copy_only=False)
+    begin = _for_each(counts, lambda count: b"*%d\r\n$4\r\nHSET\r\n" % count)
+    names = joined(keys, pa.scalar(project, pa.binary()))
+    written = joined(begin, *_bulks(names), *(part.fill_null(b"") for part in parts))
+    lacking = np.zeros(len(keys), bool)
+    for part in parts:
+        lacking |= part.is_null().to_numpy(zero_copy_only=False)
+    rows = [row for row in np.flatnonzero(lacking).tolist() if names[row].as_py() in there]
+    if not rows:
+        _, offsets, data = written.buffers()
+        length = int(np.frombuffer(offsets, np.int32, len(written) + 1)[-1])
+        return memoryview(data)[:length], len(written)
+    each = written.to_pylist()
+    for row in rows:
         # It had other views before: those without a row now are taken away in the same moment.
         fields = [
             field
             for one, part in zip(columns, parts, strict=True)
-            if part[row] == b""
+            if not part[row].is_valid
             for field in one.fields
         ]
-        left = b"*%d\r\n$4\r\nHDEL\r\n%b%b" % (len(fields) + 2, names[row], b"".join(map(_bulk, fields)))
-        written[row] = b"*1\r\n$5\r\nMULTI\r\n" + written[row] + left + b"*1\r\n$4\r\nEXEC\r\n"
-        answers[row] = 4
-    return written, answers
+        name = _bulk(names[row].as_py())
+        left = b"*%d\r\n$4\r\nHDEL\r\n%b%b" % (len(fields) + 2, name, b"".join(map(_bulk, fields)))
+        each[row] = b"*1\r\n$5\r\nMULTI\r\n" + each[row] + left + b"*1\r\n$4\r\nEXEC\r\n"
+    return b"".join(each), len(each) + 3 * len(rows)
 
 
 class _Sending:
@@ -161,11 +166,11 @@ class _Sending:
         self._owed = 0
         return self
 
-    def send(self, commands: list[bytes], answers: list[int]) -> None:
-        """Send commands, and read the answers to those before them."""
-        self._connection.send_packed_command([b"".join(commands)])
+    def send(self, commands: Any, answers: int) -> None:
+        """Send the bytes of commands, and read the answers to those before them."""
+        self._connection.send_packed_command([commands])
         self._read()
-        self._owed = sum(answers)
+        self._owed = answers
 
     def __exit__(self, kind: object, *_: object) -> None:
         try:
@@ -199,44 +204,29 @@ def _literal(text: bytes) -> bytes:
     return b"".join(b"\\" + one if one in b"*?[]^\\" else one for one in (bytes([code]) for code in text))
 
 
-def _values(column: pa.ChunkedArray, kind: FeastType, field: bytes) -> Pieces:
-    """Field and value for each row, as Feast encodes values."""
-    head = _bulk(field)
-    value_type = kind.to_value_type()
-
-    def encode(values: list[Any]) -> Pieces:
-        protos = python_values_to_proto_values(values, value_type)
-        return _objects([head + _bulk(one.SerializeToString()) for one in protos])
-
-    whole = column.combine_chunks()
-    if pa.types.is_list(whole.type):
-        return encode(whole.to_pylist())
-    bits = whole.view(pa.int64()) if kind == Float64 else whole  # 0.0 and -0.0 are two values
-    codes = pc.dictionary_encode(bits, null_encoding="encode")
-    different = codes.dictionary.view(pa.float64()) if kind == Float64 else codes.dictionary
-    picked: Pieces = encode(different.to_pylist())[codes.indices.to_numpy(zero_copy_only=False)]
-    return picked
+def _bulks(values: pa.BinaryArray, before: bytes = b"") -> list[Any]:
+    """Parts that make each value a text in Redis's protocol, behind what stands before it."""
+    sizes = _for_each(lengths(values), lambda size: before + b"$%d\r\n" % size)
+    return [sizes, values, pa.scalar(b"\r\n", pa.binary())]
 
 
-def _stamps(microseconds: pa.ChunkedArray, field: bytes) -> Pieces:
-    """Field and instant for each row, as Feast encodes instants."""
-    codes = pc.dictionary_encode(microseconds.combine_chunks())
-    head = _bulk(field)
-    stamps = []
-    for one in codes.dictionary.to_pylist():
+def _for_each(numbers: npt.NDArray[Any], write: Callable[[int], bytes]) -> pa.BinaryArray:
+    """What is written for each number; each different one is written once."""
+    codes = pa.array(numbers).dictionary_encode()
+    return pa.array([write(one) for one in codes.dictionary.to_pylist()], pa.binary()).take(codes.indices)
+
+
+def _stamps(microseconds: pa.ChunkedArray) -> pa.BinaryArray:
+    """Instants as Feast encodes them."""
+
+    def encoded(one: int) -> bytes:
         stamp = Timestamp()
         stamp.FromMicroseconds(one)
-        stamps.append(head + _bulk(stamp.SerializeToString()))
-    picked: Pieces = _objects(stamps)[codes.indices.to_numpy(zero_copy_only=False)]
-    return picked
+        return bytes(stamp.SerializeToString())
+
+    return _for_each(microseconds.to_numpy(), encoded)
 
 
 def _bulk(text: bytes) -> bytes:
     """A text in Redis's protocol."""
     return b"$%d\r\n%b\r\n" % (len(text), text)
-
-
-def _objects(values: list[Any]) -> Pieces:
-    array = np.empty(len(values), dtype=object)
-    array[:] = values
-    return array

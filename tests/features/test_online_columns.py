@@ -1,22 +1,27 @@
 """Columns in the online store's form are what Feast itself would encode, value by value."""
 
 import math
+from typing import Any
 
 import pyarrow as pa
 from feast.infra.key_encoding_utils import serialize_entity_key
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 from feast.type_map import python_values_to_proto_values
-from feast.types import Array, Bool, Float64, Int64, String
+from feast.types import Array, Bool, FeastType, Float64, Int64, String
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.features.declared import declared_views
-from pipelines.features.online_columns import encoded, entity_keys, sqlite_column
+from pipelines.features.online_columns import encoded, entity_keys, python_values, sqlite_values
 
 WHOLE = st.integers(-(2**63), 2**63 - 1)
 TEXT = st.text(max_size=5)
 REAL = st.floats() | st.just(-0.0)
+
+
+def sqlite_column(values: pa.ChunkedArray, kind: FeastType) -> list[Any]:
+    return python_values(sqlite_values(values, kind))
 
 
 def column(values: list, kind: pa.DataType) -> pa.ChunkedArray:
@@ -37,9 +42,39 @@ def test_lists_are_encoded_as_feast_encodes_them(texts, wholes, reals):
         (reals, pa.float64(), Array(Float64)),
     ):
         theirs = python_values_to_proto_values(values, dtype.to_value_type())
-        assert [one or b"" for one in encoded(column(values, pa.list_(kind)), dtype)] == [
-            one.SerializeToString() for one in theirs
-        ]
+        ours = encoded(column(values, pa.list_(kind)), dtype)
+        assert [one or b"" for one in ours] == [one.SerializeToString() for one in theirs]
+        assert [one is None for one in ours] == [one is None for one in values]
+
+
+@given(
+    st.lists(st.none() | TEXT | st.text(min_size=130, max_size=140), max_size=8),
+    st.lists(st.none() | WHOLE, max_size=10),
+    st.lists(st.none() | REAL, max_size=10),
+    st.lists(st.none() | st.booleans(), max_size=10),
+)
+def test_single_values_are_encoded_as_feast_encodes_them(texts, wholes, reals, truths):
+    for values, kind, dtype in (
+        (texts, pa.string(), String),
+        (wholes, pa.int64(), Int64),
+        (reals, pa.float64(), Float64),
+        (truths, pa.bool_(), Bool),
+    ):
+        theirs = python_values_to_proto_values(values, dtype.to_value_type())
+        ours = encoded(column(values, kind), dtype)
+        assert [one or b"" for one in ours] == [one.SerializeToString() for one in theirs]
+
+
+def test_long_lists_have_long_lengths():
+    """Beyond 127 bytes, and 16,383, a length takes one byte more."""
+    for count in (12, 13, 127, 128, 1_600, 20_000):
+        for values, kind, dtype in (
+            (["ten letters"] * count, pa.string(), Array(String)),
+            ([-1] * count, pa.int64(), Array(Int64)),
+            ([0.5] * count, pa.float64(), Array(Float64)),
+        ):
+            (theirs,) = python_values_to_proto_values([values], dtype.to_value_type())
+            assert encoded(column([values], pa.list_(kind)), dtype) == [theirs.SerializeToString()]
 
 
 @given(st.lists(st.none() | REAL, max_size=10))

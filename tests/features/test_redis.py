@@ -225,7 +225,7 @@ def test_redis_that_goes_in_the_middle_leaves_whole_entities_and_the_next_run_co
     monkeypatch.setattr(redis_writer, "ENTITIES_AT_ONCE", 10)
     calls = []
 
-    def stops(self: Any, commands: list[bytes], answered: list[int]) -> None:
+    def stops(self: Any, commands: Any, answered: int) -> None:
         calls.append(len(commands))
         if len(calls) == 12:
             server.stop()
