@@ -8,28 +8,36 @@ Named by class path in `feature_store.yaml`.
 """
 
 import sqlite3
+import struct
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from feast import Entity, FeatureView
-from feast.infra.key_encoding_utils import serialize_entity_key
+from feast import Entity, FeatureService, FeatureView, metrics, utils
+from feast.infra.key_encoding_utils import serialize_entity_key, serialize_entity_key_prefix
 from feast.infra.online_stores.helpers import compute_table_id
 from feast.infra.online_stores.online_store import OnlineStore
+from feast.infra.registry.base_registry import BaseRegistry
 from feast.online_response import OnlineResponse
-from feast.protos.feast.serving.ServingService_pb2 import FieldStatus
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
+from feast.protos.feast.types.Value_pb2 import ValueType as KeyType
 from feast.repo_config import FeastConfigBaseModel, RepoConfig
 from feast.types import Bool, Float64, Int64, String
 
+from serving.online_answer import OnlineAnswer, Reader, StoredRow, ViewAnswer, reader_of, say_what_expired
 from serving.online_rows import instant_of, make_table, microseconds, quoted, stored_value, upsert
 
 LOCK_SECONDS = 60.0
 """How long to wait for another writer."""
+
+PAGE_BYTES = 16_384
+"""Size of the file's pages. A row with lists has some thousand bytes: beyond a quarter of a page SQLite puts
+it on pages of its own, and with its default of 4 kB wrote more than twice as much."""
 
 Row = tuple[datetime | None, dict[str, Value] | None]
 """Instant from which an entity's values were known, and the values; None, None where there is no row, and
@@ -61,7 +69,7 @@ class SqliteRowOnlineStore(OnlineStore):
         self._connection: sqlite3.Connection | None = None
         # One connection, used by the threads of a server one after the other: a read takes microseconds.
         self._one_at_a_time = threading.RLock()
-        self._plans: dict[Any, tuple[str, list[tuple[str, Callable[[Any], Value] | None]]]] = {}
+        self._plans: dict[Any, _Plan] = {}
         self._met_expired = False
 
     def online_read(
@@ -83,25 +91,28 @@ class SqliteRowOnlineStore(OnlineStore):
         now: datetime,
     ) -> list[Row]:
         """Return a row for each key; one older at `now` than its view's time to live has no values."""
-        select, makers = self._plan(config, view, names)
+        plan = self._plan(config, view, names)
         version = config.entity_key_serialization_version
         encoded = [serialize_entity_key(key, version) for key in keys]
-        query = f"{select} ({','.join('?' * len(encoded))})"
+        found = self._stored_rows(config, view, plan, encoded, now)
+        return [(at, None if row is None else plan.as_values(row)) for at, row in found]
+
+    def _stored_rows(
+        self, config: RepoConfig, view: FeatureView, plan: "_Plan", keys: Sequence[bytes], now: datetime
+    ) -> list[StoredRow]:
+        """A row for each encoded key, see `rows_at`, with its values as SQLite keeps them."""
+        different = list(dict.fromkeys(keys))
+        query = f"{plan.select} ({','.join('?' * len(different))})"
         with self._one_at_a_time:
-            found = {row[0]: row for row in self._open(config).execute(query, encoded)}
+            rows = self._open(config).execute(query, different).fetchall()
         lives_from = microseconds(now - view.ttl) if view.ttl else None
-        answer: list[Row] = []
-        for key in encoded:
-            row = found.get(key)
-            if row is None:
-                answer.append((None, None))
-            elif lives_from is not None and row[1] < lives_from:
-                self._met_expired = True
-                answer.append((instant_of(row[1]), None))
-            else:
-                values = zip(makers, row[2:], strict=True)
-                answer.append((instant_of(row[1]), {name: _proto(make, at) for (name, make), at in values}))
-        return answer
+        found: dict[bytes, StoredRow] = {}
+        for row in rows:
+            expired = lives_from is not None and row[1] < lives_from
+            self._met_expired |= expired
+            found[row[0]] = (instant_of(row[1]), None if expired else row[2:])
+        nobody = (None, None)
+        return [found.get(key, nobody) for key in keys]
 
     def views_at(
         self,
@@ -128,14 +139,76 @@ class SqliteRowOnlineStore(OnlineStore):
             finally:
                 connection.execute("COMMIT")
 
-    def get_online_features(self, config: RepoConfig, *arguments: Any, **named: Any) -> OnlineResponse:
-        """Answer as Feast does, from one generation; what has expired says so."""
+    def get_online_features(
+        self,
+        config: RepoConfig,
+        features: list[str] | FeatureService,
+        entity_rows: Any,
+        registry: BaseRegistry,
+        project: str,
+        full_feature_names: bool = False,
+        include_feature_view_version_metadata: bool = False,
+    ) -> OnlineResponse:
+        """Answer as Feast does, from one generation; what has expired says so.
+
+        What most ask for, rows by one text key of views that are stored, is answered without a message for
+        each value; anything else by Feast's own way.
+        """
+        asked = (config, features, entity_rows, registry, project)
         with self.snapshot(config):
+            if not include_feature_view_version_metadata:
+                answer = self._answer(*asked, full_feature_names)
+                if answer is not None:
+                    return answer
             self._met_expired = False
-            response = super().get_online_features(config, *arguments, **named)
+            response = super().get_online_features(
+                *asked,
+                full_feature_names=full_feature_names,
+                include_feature_view_version_metadata=include_feature_view_version_metadata,
+            )
             if self._met_expired:
-                say_what_expired(response)
+                say_what_expired(response.proto)
         return response
+
+    def _answer(
+        self,
+        config: RepoConfig,
+        features: list[str] | FeatureService,
+        entity_rows: Any,
+        registry: BaseRegistry,
+        project: str,
+        full_feature_names: bool,
+    ) -> OnlineAnswer | None:
+        """The answer to a simple request; None to one that Feast has to answer, or to refuse."""
+        columns = _columns(entity_rows)
+        if not columns or metrics._config.online_features:
+            return None
+        keys, views, join_keys, computed, _, asked, response = (
+            utils._prepare_entities_to_read_from_online_store(
+                registry, project, features, columns, full_feature_names
+            )
+        )
+        if computed or not asked.issuperset(response.metadata.feature_names.val):
+            return None
+        now, version = datetime.now(UTC), config.entity_key_serialization_version
+        encoded: dict[str, list[bytes]] = {}
+        answers = []
+        for view, wanted in views:
+            if len(view.entities) != 1 or view.projection.join_key_map or version < 3:
+                return None
+            name = join_keys[view.entities[0]]
+            if name not in keys:
+                return None
+            if name not in encoded:
+                if any(one.WhichOneof("val") != "string_val" for one in keys[name]):
+                    return None
+                encoded[name] = text_keys(name, [one.string_val for one in keys[name]], version)
+            plan = self._plan(config, view, wanted)
+            if plan.names != wanted:
+                return None
+            rows = self._stored_rows(config, view, plan, encoded[name], now)
+            answers.append(ViewAnswer(view, wanted, rows, plan.readers, plan.as_values))
+        return OnlineAnswer(response, answers, full_feature_names=full_feature_names)
 
     def online_write_batch(
         self,
@@ -179,6 +252,7 @@ class SqliteRowOnlineStore(OnlineStore):
         """Make, alter and drop tables as the declarations ask."""
         with self._one_at_a_time:
             connection = self._open(config)
+            connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # of a new file
             # Readers go on while a writer writes; the file remembers it.
             connection.execute("PRAGMA journal_mode = WAL")
             for view in tables_to_keep:
@@ -202,10 +276,8 @@ class SqliteRowOnlineStore(OnlineStore):
             )
         return self._connection
 
-    def _plan(
-        self, config: RepoConfig, view: FeatureView, names: Sequence[str] | None
-    ) -> tuple[str, list[tuple[str, Callable[[Any], Value] | None]]]:
-        """How to read these features of a view: the beginning of the query, and how each value is made."""
+    def _plan(self, config: RepoConfig, view: FeatureView, names: Sequence[str] | None) -> "_Plan":
+        """How to read these features of a view."""
         about = (view.name, view.last_updated_timestamp, None if names is None else tuple(names))
         if about not in self._plans:
             kinds = {one.name: one.dtype for one in view.features}
@@ -215,8 +287,48 @@ class SqliteRowOnlineStore(OnlineStore):
                 f"SELECT __entity_key, __event_us{columns} "  # noqa: S608 - quoted names
                 f"FROM {quoted(table_of(config, view))} WHERE __entity_key IN"
             )
-            self._plans[about] = select, [(name, MAKERS.get(kinds[name])) for name in wanted]
+            makers = [MAKERS.get(kinds[name]) for name in wanted]
+            self._plans[about] = _Plan(select, wanted, makers, [reader_of(kinds[name]) for name in wanted])
         return self._plans[about]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How features of a view are read."""
+
+    select: str
+    """Beginning of the query, without the keys."""
+
+    names: list[str]
+    """Features, in the order of the query."""
+
+    makers: list[Callable[[Any], Value] | None]
+    """How the value of each is made; None: it is kept encoded."""
+
+    readers: list[Reader]
+    """How the values of each become Python's."""
+
+    def as_values(self, row: Sequence[Any]) -> dict[str, Value]:
+        """Feast's values of a row."""
+        values = zip(self.names, self.makers, row, strict=True)
+        return {name: _proto(make, value) for name, make, value in values}
+
+
+def _columns(entity_rows: Any) -> dict[str, list[Any]]:
+    """The rows of a request by their names; empty where they do not have the same ones, or are messages."""
+    if isinstance(entity_rows, Mapping):
+        return dict(entity_rows) if all(isinstance(one, list) for one in entity_rows.values()) else {}
+    names = entity_rows[0].keys() if entity_rows else ()
+    if any(row.keys() != names for row in entity_rows):
+        return {}
+    return {name: [row[name] for row in entity_rows] for name in names}
+
+
+def text_keys(name: str, texts: Sequence[str], version: int) -> list[bytes]:
+    """Keys of one column of texts as Feast encodes them, from its version 3 on."""
+    start = serialize_entity_key_prefix([name], version) + struct.pack("<I", KeyType.STRING)
+    length = struct.Struct("<I").pack
+    return [start + length(len(one)) + one for one in (text.encode() for text in texts)]
 
 
 def path_of(config: RepoConfig) -> Path:
@@ -237,11 +349,3 @@ def _proto(make: Callable[[Any], Value] | None, value: Any) -> Value:
         encoded: Value = Value.FromString(value)
         return encoded
     return make(value)
-
-
-def say_what_expired(response: OnlineResponse) -> None:
-    """A null with an instant has expired; Feast would say that it was not found."""
-    for result in response.proto.results:
-        for place, stamp in enumerate(result.event_timestamps):
-            if result.statuses[place] == FieldStatus.NOT_FOUND and stamp.seconds:
-                result.statuses[place] = FieldStatus.OUTSIDE_MAX_AGE

@@ -22,7 +22,8 @@ from feast.protos.feast.types.Value_pb2 import Value
 from feast.repo_config import RepoConfig
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from serving.online_store import Row, say_what_expired
+from serving.online_answer import say_what_expired
+from serving.online_store import Row
 
 
 class RedisRowOnlineStoreConfig(RedisOnlineStoreConfig):
@@ -76,7 +77,7 @@ class RedisRowOnlineStore(RedisOnlineStore):
         self._reading.met_expired = False
         response = super().get_online_features(config, *arguments, **named)
         if self._reading.met_expired:
-            say_what_expired(response)
+            say_what_expired(response.proto)
         return response
 
     def _generate_hset_keys_for_features(

@@ -3,18 +3,23 @@
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConfig, ValueType
+from feast.errors import FeatureNameCollisionError
+from feast.infra.online_stores.online_store import OnlineStore
+from feast.online_response import OnlineResponse
 from feast.protos.feast.serving.ServingService_pb2 import FieldStatus
 from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 from feast.types import Array, Bool, Float64, Int64, String
 
 from pipelines.features.feast_repo import feast_talks_to_people
+from serving.online_answer import OnlineAnswer, say_what_expired
 
 TTL = timedelta(hours=5)
 STAMP = pa.timestamp("us", tz="UTC")
@@ -82,6 +87,56 @@ def ours(tmp_path_factory: pytest.TempPathFactory) -> FeatureStore:
 
 def refs(view: str) -> list[str]:
     return [f"{view}:{name}" for name in FEATURES]
+
+
+def by_feast(
+    store: FeatureStore, features: list[str], rows: Any, *, full_feature_names: bool
+) -> OnlineResponse:
+    """The answer of Feast's own code over our store, a message for each value."""
+    online = store._get_provider().online_store
+    response = OnlineStore.get_online_features(
+        online, store.config, features, rows, store.registry, store.project, full_feature_names
+    )
+    say_what_expired(response.proto)
+    return response
+
+
+@pytest.mark.parametrize("full_feature_names", [True, False])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [{"user_id": "odd"}],
+        [{"user_id": one} for one in ("old", "nobody", "fresh", "old", "odd", "☃", "")],
+        {"user_id": ["odd", "old"]},
+        [{"user_id": "fresh", "colour": "red"}, {"user_id": "odd", "colour": "blue"}],
+    ],
+)
+def test_an_answer_is_that_of_feast_bit_for_bit(ours, rows: Any, full_feature_names: bool):
+    views = ("mortal", "immortal") if full_feature_names else ("mortal",)
+    features = [one for view in views for one in refs(view)]
+    answer = ours.get_online_features(features, rows, full_feature_names=full_feature_names)
+    theirs = by_feast(ours, features, rows, full_feature_names=full_feature_names)
+    assert isinstance(answer, OnlineAnswer)
+    # repr tells -0.0 from 0.0
+    assert repr(answer.to_dict()) == repr(theirs.to_dict())
+    assert answer.proto.SerializeToString(deterministic=True) == theirs.proto.SerializeToString(
+        deterministic=True
+    )
+    assert repr(answer.to_dict(include_event_timestamps=True)) == repr(
+        theirs.to_dict(include_event_timestamps=True)
+    )
+
+
+def test_what_is_not_simple_is_answered_or_refused_by_feast(ours):
+    features = refs("mortal")
+    in_a_tuple = ours.get_online_features(features, {"user_id": ("fresh",)})
+    assert (type(in_a_tuple), in_a_tuple.to_dict()["n"]) == (OnlineResponse, [1])
+    with pytest.raises(ValueError, match="same keys"):
+        ours.get_online_features(features, [{"user_id": "fresh"}, {"user_id": "old", "shop_id": 1}])
+    with pytest.raises(KeyError, match="user_id"):
+        ours.get_online_features(features, [{"shop_id": "fresh"}])
+    with pytest.raises(FeatureNameCollisionError):
+        ours.get_online_features([*features, *refs("immortal")], [{"user_id": "fresh"}])
 
 
 def test_expired_values_are_null_online_with_the_instant_since_when_they_were_known(ours):
