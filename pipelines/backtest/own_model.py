@@ -8,27 +8,48 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.backtest.models import FittedModel
+from pipelines.backtest.own_cost import FULL, length_that_fits
 from pipelines.training.trial import Stage, Trial
 
 DEFAULT = "default"
 
 PROBED: Mapping[str, Any] = {
-    "retrieval": {"dimensions": 16, "most_steps": 20, "least_steps": 20, "checks": 1, "batch_size": 4},
-    "ranking": {"epochs": 1},
+    "retrieval": {
+        "members": 1,
+        "dimensions": 16,
+        "most_steps": 20,
+        "least_steps": 20,
+        "checks": 1,
+        "batch_size": 4,
+    },
+    "ranking": {"epochs": 1, "least_steps": 1},
 }
 """Choices for the leak prober: it asks what is looked at, not how well it is learned."""
 
 
-def fit_own_model(trial: Trial, test: Stage, choices: Mapping[str, Any] | None = None) -> FittedModel:
+def fit_own_model(
+    trial: Trial, test: Stage, choices: Mapping[str, Any] | None = None, budget_s: float = 0
+) -> FittedModel:
     """Retrieval, sources and ranking, trained as for a release.
 
     Args:
         trial: What to learn from and to choose by.
         test: What was known at the test, and who asks.
         choices: Fields of `TrainingConfig` that differ from the defaults.
+        budget_s: Seconds into which the training is to fit; with 0 it takes as long as it needs. The length
+            follows from the data alone, see `length_that_fits`, and `chosen` says which it is.
     """
     from pipelines.training.default import fit_default
 
+    told: dict[str, Any] = {"training_budget": FULL}
+    if budget_s > 0:
+        length = length_that_fits(trial, choices, budget_s)
+        choices = length.choices
+        told = {
+            "training_budget": length.name,
+            "expected_seconds": round(length.seconds),
+            "allowed_seconds": round(budget_s),
+        }
     folder = Path(tempfile.mkdtemp(prefix="aisle-backtest-"))
     try:
         fitted = fit_default(trial, test, folder / "bundle", choices)
@@ -37,4 +58,4 @@ def fit_own_model(trial: Trial, test: Stage, choices: Mapping[str, Any] | None =
         raise
     # The bundle is read from its files for as long as it answers.
     weakref.finalize(fitted, shutil.rmtree, folder)
-    return FittedModel(fitted.lists, fitted.chosen, fitted.seconds)
+    return FittedModel(fitted.lists, {**told, **fitted.chosen}, fitted.seconds)

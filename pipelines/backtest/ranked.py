@@ -120,6 +120,7 @@ def _fitted(prepared: Prepared, config: BacktestConfig) -> dict[str, FittedModel
     budget_s, baselines = 60 * config.budget_minutes, [name for name in config.models if name != DEFAULT]
     fitted = {}
     if DEFAULT in config.models:
-        fitted[DEFAULT] = fit_own_model(prepared.trial, prepared.test)
-        budget_s /= 3
+        others_s = budget_s / 3 if baselines else 0.0
+        fitted[DEFAULT] = fit_own_model(prepared.trial, prepared.test, budget_s=budget_s - others_s)
+        budget_s = others_s
     return {**fitted, **fit_baselines(prepared.trial, prepared.test, baselines, budget_s)}

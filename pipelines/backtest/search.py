@@ -9,6 +9,8 @@ from typing import Any
 from pipelines.backtest.config import BacktestConfig
 from pipelines.backtest.dataset import read_dataset
 from pipelines.backtest.document import describe_dataset, spelled
+from pipelines.backtest.own_model import DEFAULT
+from pipelines.backtest.own_tuning import tune_own
 from pipelines.backtest.protocols import find_cut, prepare
 from pipelines.backtest.tuning import METRIC, Attempt, tune
 from pipelines.console import Console
@@ -35,9 +37,10 @@ def search(
         WrongUsageError: A model's name is unknown.
         BacktestError: The data set is not what it should be.
     """
-    if unknown := [name for name in config.models if name not in MODELS]:
+    known = (DEFAULT, *MODELS)
+    if unknown := [name for name in config.models if name not in known]:
         raise WrongUsageError(
-            f"expected models out of {', '.join(MODELS)}, received {', '.join(unknown)}; see --model"
+            f"expected models out of {', '.join(known)}, received {', '.join(unknown)}; see --model"
         )
     with console.step(f"read {folder}"):
         dataset = read_dataset(folder, with_test=config.protocol == "explicit")
@@ -53,9 +56,20 @@ def search(
                 keep(name, attempt)
 
             with console.step(f"tune {name}"):
-                found[name] = tune(
-                    trial, name, budget_s=budget_s, most_trials=most_trials, jobs=jobs, told=told
-                )
+                if name == DEFAULT:
+                    found[name] = tune_own(
+                        folder,
+                        config,
+                        trial,
+                        budget_s=budget_s,
+                        most_trials=most_trials,
+                        jobs=jobs,
+                        told=told,
+                    )
+                else:
+                    found[name] = tune(
+                        trial, name, budget_s=budget_s, most_trials=most_trials, jobs=jobs, told=told
+                    )
     document: dict[str, Any] = spelled(
         {
             **describe_dataset(dataset, config),

@@ -36,7 +36,7 @@ class Attempt:
     number: int
     settings: Mapping[str, Any]
     worth: float
-    """NDCG@10 on the validation requests that were judged."""
+    """NDCG@10 on the validation requests that were judged; NaN where it was given up before the first."""
     pruned: bool
     """Whether it was given up before all were judged."""
     seconds: float
@@ -59,6 +59,8 @@ class Tuned:
     all: int
     """Different settings that there are."""
     seconds: float
+    training_budget: str | None = None
+    """How long each training of `default` was; None for models without such lengths."""
 
 
 def tune(

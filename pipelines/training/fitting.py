@@ -1,9 +1,26 @@
 """Fitting a model epoch by epoch, judged on validation, and keeping the best."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from pipelines.training.tensorflow import tf
+
+Watch = Callable[[str, int, float], None]
+"""Called after each epoch with the figure's name, the epoch from 0 and its value; may raise to end it."""
+
+_watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
+
+
+@contextmanager
+def watched(by: Watch) -> Iterator[None]:
+    """Have whatever is fitted inside tell its figures on validation, however deep below it is called."""
+    token = _watch.set(by)
+    try:
+        yield
+    finally:
+        _watch.reset(token)
 
 
 class MeanLoss(tf.keras.callbacks.Callback):
@@ -53,6 +70,8 @@ def fit_best(
         model.fit(batches_of(epoch), epochs=1, verbose=0, callbacks=[loss])
         curve["loss"].append(loss.mean)
         curve[figure].append(judge())
+        if (watch := _watch.get()) is not None:
+            watch(figure, epoch, curve[figure][-1])
         if curve[figure][-1] > best:
             best, best_at, best_weights = curve[figure][-1], epoch, model.get_weights()
         elif epoch - best_at >= patience:

@@ -28,7 +28,9 @@ def asked_for(protocol: str) -> BacktestConfig:
 def test_every_request_of_the_test_gets_a_list_without_doubles(dataset, protocol):
     config = asked_for(protocol)
     prepared = prepare(dataset, find_cut(dataset, config), config)
-    fitted = fit_own_model(prepared.trial, prepared.test, PROBED)
+    fitted = fit_own_model(prepared.trial, prepared.test, PROBED, budget_s=1e6)
+    # There is time for all that these choices ask for, and the named budgets are no shorter.
+    assert (fitted.chosen["training_budget"], fitted.chosen["allowed_seconds"]) == ("full", 1_000_000)
     lists = fitted.lists(10, np.arange(len(prepared.test.histories)))
     assert lists.shape == (len(prepared.test.histories), 10)
     warm = prepared.test.histories.sizes > 0
