@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from pipelines.evaluation.truth import Truth
 from pipelines.training.baselines.choosing import PADDING, choose
@@ -43,6 +43,13 @@ class FieldConfig(Frozen):
 
     tuned: bool = True
     """Whether settings are chosen on validation; if not, every model has its defaults."""
+
+    @field_validator("models")
+    @classmethod
+    def _are_known(cls, models: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := sorted(set(models) - set(MODELS)):
+            raise ValueError(f"expected baselines out of {', '.join(MODELS)}, received {', '.join(unknown)}")
+        return models
 
 
 FIELDS: Mapping[Budget, FieldConfig] = {

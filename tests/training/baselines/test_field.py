@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from pipelines.training.baselines import MODELS, FieldConfig, field_lists
 from pipelines.training.baselines.field import ALWAYS, FIELDS
@@ -85,6 +86,11 @@ def test_nothing_from_the_instant_on_moves_a_setting_or_a_list(workdir, tmp_path
         assert chosen["tried"] == chosen["all"] > 1
         assert 0 < chosen["ndcg@10"] < 1
         np.testing.assert_array_equal(told[0].lists[name], told[1].lists[name])
+
+
+def test_a_misspelt_model_is_refused():
+    with pytest.raises(ValidationError, match="received sequence_rule"):
+        FieldConfig(models=("sequence_rule",))
 
 
 def test_short_trainings_stand_beside_a_small_field_with_its_defaults():
