@@ -37,7 +37,7 @@ def user_activity(shop: Shop) -> ir.Table:
                 shop.keep(_visits(actions)), "user_id", {"sessions": (30,), "baskets": (30,)}, shop.span
             ),
             *changes_of_windows(
-                _repeats(shop), "user_id", {"bought": (30,), "bought_again": (30,)}, shop.span
+                shop.keep(_repeats(shop)), "user_id", {"bought": (30,), "bought_again": (30,)}, shop.span
             ),
             *changes_of_distinct(shop.purchases, "user_id", "distinct_items_30d", 30, shop.span),
             _marks(actions),
@@ -96,16 +96,16 @@ def _visits(actions: ir.Table) -> ir.Table:
     baskets = visits.filter(visits.bought_on.notnull()).select(
         "user_id", day=visits.bought_on, sessions=zero, baskets=one
     )
-    return sessions.union(baskets)
+    both = sessions.union(baskets)
+    return both.group_by(["user_id", "day"]).aggregate(
+        sessions=both.sessions.sum().cast("int64"), baskets=both.baskets.sum().cast("int64")
+    )
 
 
 def _repeats(shop: Shop) -> ir.Table:
     pairs = shop.purchases
-    return pairs.select(
-        "user_id",
-        "day",
-        bought=ibis.literal(1, type="int64"),
-        bought_again=pairs.previous_day.notnull().cast("int64"),
+    return pairs.group_by(["user_id", "day"]).aggregate(
+        bought=pairs.count(), bought_again=pairs.previous_day.notnull().sum().cast("int64")
     )
 
 
