@@ -93,6 +93,12 @@ class RankingNetwork(tf.keras.layers.Layer):
         score = self.score(hidden) + self.linear(pairs)
         return score[..., 0], self.logits(tf.concat([hidden, score], axis=-1))
 
+    @tf.function(reduce_retracing=True)
+    def traced(self, inputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Score and logits of the inputs by name, traced once for all calls."""
+        score, logits = self(**{name: inputs[name] for name in NETWORK_INPUTS})
+        return score, logits
+
 
 def linear_inputs(
     signals: Tensor, retrieval_scores: Tensor, source_scores: Tensor, source_strengths: Tensor

@@ -15,7 +15,7 @@ from pipelines.training.layers import Standardize
 from pipelines.training.material import VALIDATION, Material
 from pipelines.training.ranking.calibration import fit_platt
 from pipelines.training.ranking.linear import fit_linear
-from pipelines.training.ranking.model import EXPECTED_RATING, NETWORK_INPUTS, Ranker, RankingNetwork, sigmoid
+from pipelines.training.ranking.model import EXPECTED_RATING, Ranker, RankingNetwork, sigmoid
 from pipelines.training.ranking.rows import RankingRows, ranking_rows, tasks_of
 from pipelines.training.tensorflow import Tensor, fix_seeds, tf
 from serving.bundle import Bundle
@@ -215,9 +215,8 @@ def predict(
     network: RankingNetwork, rows: RankingRows
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Scores [R, C], -inf at padding, and logits [R, C, T]."""
-    apply = tf.function(lambda inputs: network(**{name: inputs[name] for name in NETWORK_INPUTS}))
     parts = [
-        apply(network_inputs(rows, np.arange(start, min(start + LISTS_AT_ONCE, len(rows)))))
+        network.traced(network_inputs(rows, np.arange(start, min(start + LISTS_AT_ONCE, len(rows)))))
         for start in range(0, len(rows), LISTS_AT_ONCE)
     ]
     scores = np.concatenate([score.numpy() for score, _ in parts])
