@@ -108,6 +108,7 @@ def test_retraining_registers_one_version_with_its_verdict(loop):
         "popularity",
         "personal_frequency",
         "item_knn",
+        "sequence_rules",
     }
 
 
