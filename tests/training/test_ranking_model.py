@@ -50,26 +50,10 @@ def test_ranks_strengths_and_dots_are_told_on_several_scales():
     strengths = np.array([[[1.0, 0.25], [0.64, 0.0], [0.0, 0.0]]], np.float32)
     dots = np.array([[0.3, 0.4, 0.9]], np.float32)
     found = linear_inputs(np.zeros((1, 3, 1), np.float32), dots, places, strengths).numpy()[0]
-    first = [0, 0.6, -0.5, 1, 2 / 3, 1, 1, 1, 0.1**0.5, 1, 0.5, 1, 1 + log(0.1) / 5, 1, 1 + log(0.25) / 5]
-    second = [
-        0,
-        0.8,
-        0,
-        0.5**0.5,
-        1 / 3,
-        1,
-        0,
-        0.5**0.5,
-        0,
-        0.8,
-        0,
-        1 + log(0.5) / 5,
-        0,
-        1 + log(0.64) / 5,
-        0,
-    ]
+    first = [0, 0.6, 1, 2 / 3, 1, 1, 1, 0.1**0.5, 1, 0.5, 1, 1 + log(0.1) / 5, 1, 1 + log(0.25) / 5]
+    second = [0, 0.8, 0.5**0.5, 1 / 3, 1, 0, 0.5**0.5, 0, 0.8, 0, 1 + log(0.5) / 5, 0, 1 + log(0.64) / 5, 0]
     np.testing.assert_allclose(found[:2], [first, second], atol=1e-6)
-    assert found[2, 2:].tolist() == [0] * 13
+    assert found[2, 2:].tolist() == [0] * 12
 
 
 def test_unknown_values_become_zero_and_are_marked():

@@ -17,7 +17,6 @@ NETWORK_INPUTS = (
     "user_profile",
 )
 PADDED = -1e9
-LEAST_DOT = -1.0
 LEAST_SHARE = 1e-3
 EXPECTED_RATING = "expected_rating"
 """The task whose output is a rating; every other task is named by an event type and gives its probability."""
@@ -103,19 +102,14 @@ class RankingNetwork(tf.keras.layers.Layer):
 def linear_inputs(
     signals: Tensor, retrieval_scores: Tensor, source_scores: Tensor, source_strengths: Tensor
 ) -> Tensor:
-    """[B, C, S + 4 + 5 O] what is known of user and item together; shapes as in `RankingNetwork.call`.
+    """[B, C, S + 3 + 5 O] what is known of user and item together; shapes as in `RankingNetwork.call`.
 
     Ranks and strengths are told by their roots, which part the first places, and by their logarithms, which
-    part the others; the dot product by itself and by how far it lies behind the best one of the list.
+    part the others. Nothing depends on the rest of the list, so that a filter moves no score.
     """
     offers = tf.cast(source_scores > 0, tf.float32)
-    listed = tf.reduce_max(offers, axis=-1)
-    behind = retrieval_scores - tf.reduce_max(
-        tf.where(listed > 0, retrieval_scores, LEAST_DOT), axis=1, keepdims=True
-    )
     of_item = [
         retrieval_scores * 2.0,
-        behind * listed * 5.0,
         tf.sqrt(tf.reduce_max(source_scores, axis=-1)),
         tf.reduce_sum(offers, axis=-1) / 3.0,
     ]
