@@ -103,3 +103,28 @@ def second_stage(folder: Path, protocol: str, budget: str, seed: int, as_json: b
             limit_s=SECOND_STAGE_LIMIT_S,
         )
     finish(told, as_json=as_json)
+
+
+@bench.command()
+@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--runs", type=click.IntRange(min=1), default=3, show_default=True, help="Runs of each side.")
+@click.option(
+    "--steps",
+    type=click.IntRange(min=1),
+    default=200,
+    show_default=True,
+    help="Steps of ours that a run times.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def train(folder: Path, runs: int, steps: int, as_json: bool) -> None:
+    """Examples per second of training steps, beside the TFRS tutorial's at its best batch size.
+
+    DIR holds `events.parquet` and, if the shop has it, `items.parquet`, as for `aisle backtest`. Sides
+    alternate; every figure is the median of its runs.
+    """
+    from pipelines.bench import training
+
+    console = Console(quiet=as_json)
+    with console.step(f"training steps on {folder.name}"):
+        told = training.measure(folder, runs, steps)
+    finish(told, as_json=as_json)

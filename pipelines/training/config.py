@@ -42,11 +42,19 @@ class RetrievalConfig(Frozen):
     dimensions: int = Field(default=128, ge=8)
     """Length of each member's query and item vectors (D)."""
 
+    encoder: Literal["attention", "gru", "convolution"] = "attention"
+    """How an event learns of those before it: by self-attention, by a recurrent unit, or by a filter over the
+    last few."""
+
     blocks: int = Field(default=2, ge=0)
-    """Self-attention blocks over the history."""
+    """Blocks of that over the history; none leaves two plain towers that know the last event alone."""
 
     heads: int = Field(default=2, ge=1)
     """Attention heads of each block."""
+
+    filter_width: int = Field(default=4, ge=2)
+    """Events under each filter of a convolution; a block's lie as many times further apart as the block's
+    before."""
 
     dropout: float = Field(default=0.5, ge=0, lt=1)
     """Share of activations dropped where events are passed over `settled_passes` times or more. Where they
@@ -63,6 +71,9 @@ class RetrievalConfig(Frozen):
 
     negatives: int = Field(default=512, ge=1)
     """Items drawn from the catalogue for a batch, shared by all its events."""
+
+    hard_negatives: float = Field(default=0, ge=0, lt=1)
+    """Share of the negatives that are drawn by how often the model itself offers them in vain."""
 
     temperature: float = Field(default=0.07, gt=0)
     """Divisor of the cosine logits."""

@@ -10,13 +10,13 @@ from pipelines.training.config import RetrievalConfig
 from pipelines.training.histories import Histories
 from pipelines.training.layers import Standardize
 from pipelines.training.material import UserStates
+from pipelines.training.retrieval.batches import Batches
 from pipelines.training.retrieval.content import ItemContent, ItemEncoder
 from pipelines.training.retrieval.encoders import Encoders
 from pipelines.training.retrieval.members import joined
 from pipelines.training.retrieval.model import QUERY_INPUTS, SequenceRetrieval
 from pipelines.training.retrieval.query import QueryEncoder
 from pipelines.training.retrieval.sequences import Tape
-from pipelines.training.retrieval.train import Batches
 from pipelines.training.tensorflow import fix_seeds, tf
 from pipelines.training.trial_material import users_of
 from serving.users import UserBatch
@@ -45,15 +45,13 @@ STATES = UserStates(
 ALIKE = np.full(N_ITEMS, 1 / N_ITEMS)
 
 
-def small_model(
-    chances: np.ndarray = ALIKE, config: RetrievalConfig = CONFIG, seed: int = 0
-) -> SequenceRetrieval:
+def small_model(config: RetrievalConfig = CONFIG, seed: int = 0) -> SequenceRetrieval:
     """A model with random weights everywhere, so that no input goes unheard."""
     fix_seeds(seed)
     numbers = np.arange(N_ITEMS, dtype=np.int32)
     content = ItemContent(np.where(numbers < 9, numbers + 1, 0), np.stack([numbers % 3 + 1, numbers % 4], 1))
     query = QueryEncoder(Standardize.fit(STATES.features, "features"), [2, 2], 2, config)
-    model = SequenceRetrieval(query, ItemEncoder(content, config), chances, config)
+    model = SequenceRetrieval(query, ItemEncoder(content, config), config)
     model.compute_loss(next(batches(config).part(0, 1)))
     rng = np.random.default_rng(seed)
     model.set_weights([values + rng.normal(0, 0.3, values.shape) for values in model.get_weights()])
@@ -65,8 +63,11 @@ def batches(config: RetrievalConfig = CONFIG) -> Batches:
 
 
 @pytest.fixture
-def model() -> SequenceRetrieval:
-    return small_model()
+def model(request: pytest.FixtureRequest) -> SequenceRetrieval:
+    return small_model(CONFIG.model_copy(update={"encoder": getattr(request, "param", "attention")}))
+
+
+of_every_encoder = pytest.mark.parametrize("model", ["attention", "gru", "convolution"], indirect=True)
 
 
 def listen(model: SequenceRetrieval, made: list[np.ndarray]) -> None:
@@ -110,6 +111,7 @@ def asked(model: SequenceRetrieval, users: UserBatch) -> np.ndarray:
     return encoders.query_vectors(encoders.item_vectors(N_ITEMS), bundle, users)
 
 
+@of_every_encoder
 def test_serving_asks_what_training_learned_after_the_same_events(model: SequenceRetrieval, heard: list):
     """A row of training holds user 0 from its first event, then user 1; serving sees newest first, padded."""
     model.compute_loss(row_of(0, 1, 2, 3, 4, 5, 6, 8))
@@ -124,6 +126,7 @@ def test_serving_asks_what_training_learned_after_the_same_events(model: Sequenc
             np.testing.assert_allclose(served(model, user, later), queries[place], atol=2e-5)
 
 
+@of_every_encoder
 def test_a_history_cut_in_training_is_as_one_that_begins_there(model: SequenceRetrieval, heard: list):
     model.compute_loss(row_of(3, 4, 5, 6))
     queries = heard[-1].numpy()[0]
@@ -131,6 +134,7 @@ def test_a_history_cut_in_training_is_as_one_that_begins_there(model: SequenceRe
     assert np.abs(served(model, 0, 2_000_301) - queries[3]).max() > 1e-3, "what was cut off did matter"
 
 
+@of_every_encoder
 def test_no_event_sees_a_later_one_or_another_user(model: SequenceRetrieval, heard: list):
     row = row_of(0, 1, 2, 3, 4, 5, 6, 8)
     model.compute_loss(row)
@@ -139,7 +143,7 @@ def test_no_event_sees_a_later_one_or_another_user(model: SequenceRetrieval, hea
     changed["items"][0, 6], changed["types"][0, 6], changed["gaps_s"][0, 6] = 11, 2, 9e6
     model.compute_loss(changed)
     after = heard[-1].numpy()[0]
-    np.testing.assert_array_equal(np.delete(after, 6, 0), np.delete(before, 6, 0))
+    np.testing.assert_allclose(np.delete(after, 6, 0), np.delete(before, 6, 0), atol=1e-6)
     assert np.abs(after[6] - before[6]).max() > 1e-3
 
 
@@ -151,10 +155,11 @@ def test_events_of_one_moment_see_each_other_and_all_before(model: SequenceRetri
     changed["items"][0, 2] = 11
     model.compute_loss(changed)
     moved = np.abs(heard[-1].numpy()[0] - before).max(axis=1)
-    assert moved[0] == 0
+    assert moved[0] < 1e-6
     assert (moved[1:] > 1e-4).all()
 
 
+@of_every_encoder
 def test_padding_changes_nothing(model: SequenceRetrieval):
     rng = np.random.default_rng(0)
     known = np.arange(8) < 3
@@ -204,6 +209,7 @@ def test_events_beyond_the_history_length_and_outside_the_catalogue_are_not_aske
     np.testing.assert_allclose(asked(model, users([5, 9])), asked(model, only([5, 9])), atol=1e-6)
 
 
+@of_every_encoder
 def test_queries_have_length_one_whatever_is_known(model: SequenceRetrieval):
     nobody = UserBatch(
         np.full((1, 10), -1, np.int32),
@@ -222,7 +228,7 @@ def test_where_all_items_are_alike_the_loss_is_the_log_of_how_many_are_expected(
         weights.assign(tf.zeros_like(weights))
     row = row_of(0, 1, 2, 3)
     row["targets"][:] = 5
-    row["negatives"] = np.array([0, 1, 2, 2], np.int32)
+    row["negatives"], row["expected"] = np.array([0, 1, 2, 2], np.int32), np.full(4, 4 / 12, np.float32)
     assert float(model.compute_loss(row)) == pytest.approx(np.log(13), rel=1e-5)
     # An item is no negative of itself: two of the four draws fall away, 1 + 2 * 3.
     row["negatives"] = np.array([5, 1, 5, 2], np.int32)
@@ -231,9 +237,9 @@ def test_where_all_items_are_alike_the_loss_is_the_log_of_how_many_are_expected(
 
 def test_the_loss_is_the_sampled_softmax_corrected_by_how_often_an_item_is_drawn():
     chances = np.arange(1.0, N_ITEMS + 1) / 78
-    model, row = small_model(chances), row_of(0, 1, 2, 3, 4)
+    model, row = small_model(), row_of(0, 1, 2, 3, 4)
     drawn = [9, 4, 1, 11]
-    row["negatives"] = np.array(drawn, np.int32)
+    row["negatives"], row["expected"] = np.array(drawn, np.int32), (4 * chances[drawn]).astype(np.float32)
     loss = float(model.compute_loss(row))
     made: list[np.ndarray] = []
     listen(model, made)
@@ -260,7 +266,7 @@ def test_one_seed_drops_the_same_activations_in_every_training():
     def trained(seed: int) -> list[np.ndarray]:
         model = small_model(config=config, seed=seed)
         model.set_weights(start)
-        model.compile(optimizer=tf.keras.optimizers.Adam(0.01), jit_compile=True)
+        model.compile(optimizer=tf.keras.optimizers.Adam(0.01))
         model.fit(Batches(Tape.of(EVENTS), STATES, ALIKE, config, 0).dataset(0), verbose=0)
         return model.get_weights()
 
@@ -279,7 +285,7 @@ def test_training_learns_what_comes_next():
     numbers = np.arange(N_ITEMS, dtype=np.int32)
     content = ItemContent(numbers + 1, np.ones((N_ITEMS, 1), np.int32))
     query = QueryEncoder(Standardize.fit(known.features, "features"), [2, 2], 2, config)
-    model = SequenceRetrieval(query, ItemEncoder(content, config), ALIKE, config)
+    model = SequenceRetrieval(query, ItemEncoder(content, config), config)
     model.compile(optimizer=tf.keras.optimizers.Adam(0.01))
     step = tf.function(model.train_step)
     for batch in made.part(0, 120):

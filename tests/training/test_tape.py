@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from pipelines.training.config import RetrievalConfig
 from pipelines.training.material import UserStates
+from pipelines.training.retrieval.batches import Batches
 from pipelines.training.retrieval.model import drawing_chances
 from pipelines.training.retrieval.sequences import Tape
-from pipelines.training.retrieval.train import Batches
 from tests.training.small_trial import interactions
 
 # User 0: two items at second 10, two at 50, one at 90; user 1: one each at 20 and 30; user 2 came once.

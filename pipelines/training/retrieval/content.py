@@ -68,9 +68,17 @@ class ItemEncoder(tf.keras.layers.Layer):
 
     def call(self, items: Tensor) -> Tensor:
         """[..., D] of item indices [...]."""
-        ids, bags = tf.gather(self.ids, items), tf.gather(self.bags, items)
-        told = tf.cast(bags > 0, tf.float32)[..., None]
-        words = tf.reduce_sum(tf.gather(self.content_table, bags) * told, axis=-2)
-        content = words / tf.maximum(tf.reduce_sum(told, axis=-2), 1.0)
-        own = tf.gather(self.id_table, ids) * tf.cast(ids > 0, tf.float32)[..., None]
-        return tf.math.l2_normalize(own + content, axis=-1)
+        asked = tf.reshape(items, [-1])
+        ids, bags = tf.gather(self.ids, asked), tf.gather(self.bags, asked)
+        told = bags > 0
+        # One sum for each item over the rows of what it has: no [n, A, D] in memory, forward or backward.
+        content = tf.sparse.segment_mean(
+            self.content_table,
+            tf.boolean_mask(bags, told),
+            tf.where(told)[:, 0],
+            num_segments=tf.size(asked),
+            sparse_gradient=True,
+        )
+        own = tf.gather(self.id_table, ids) * tf.cast(ids > 0, tf.float32)[:, None]
+        vectors = tf.math.l2_normalize(own + content, axis=-1)
+        return tf.reshape(vectors, tf.concat([tf.shape(items), [vectors.shape[1]]], axis=0))

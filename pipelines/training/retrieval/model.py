@@ -20,14 +20,13 @@ class SequenceRetrieval(tfrs.Model):
         self,
         query: QueryEncoder,
         item: ItemEncoder,
-        chances: npt.NDArray[np.float64],
         config: RetrievalConfig,
     ) -> None:
-        """Join the towers; `chances` [n] are those with which an item is drawn as a negative."""
+        """Join the towers."""
         super().__init__()
         self.query, self.item = query, item
-        self.expected = tf.constant(np.log(config.negatives * chances), tf.float32)
         self.temperature = config.temperature
+        self._compiled = tf.function(self.foretell, jit_compile=True)
 
     def compute_loss(self, inputs: dict[str, Tensor], training: bool = False) -> Tensor:
         """Mean cross-entropy of each target among items drawn for the whole batch (sampled softmax).
@@ -36,14 +35,41 @@ class SequenceRetrieval(tfrs.Model):
         Yi et al., 2019); an item is no negative of itself.
 
         Args:
-            inputs: What `Tape.batch` gives, with `user_features` and `user_profile` of every event, and
-                `negatives` [K].
+            inputs: What `Batches.batch` gives.
             training: Whether dropout is on.
         """
+        vectors = self.vectors(inputs)
+        return (self._compiled if training else self.foretell)(vectors, inputs, training)
+
+    def vectors(self, inputs: dict[str, Tensor]) -> Tensor:
+        """[2 * B * L + K, D] vectors of the items of events, of their targets, and of the negatives.
+
+        Popular items come again and again in a batch. Each is encoded once, outside of what XLA compiles:
+        there the gradient of a table's rows is a loop over single numbers.
+        """
+        asked = tf.concat([tf.reshape(inputs[name], [-1]) for name in ("items", "targets", "negatives")], 0)
+        distinct, places = tf.unique(asked)
+        return tf.ensure_shape(tf.gather(self.item(distinct), places), [*asked.shape, None])
+
+    def foretell(self, vectors: Tensor, inputs: dict[str, Tensor], training: bool) -> Tensor:
+        """The loss, given what `vectors` gives."""
+        n_events = inputs["items"].shape[0] * inputs["items"].shape[1]
+        queries = self.queries(vectors[:n_events], inputs, training)
+        targets, drawn = tf.reshape(inputs["targets"], [-1]), inputs["negatives"]
+        positive = tf.reduce_sum(queries * vectors[n_events : 2 * n_events], axis=-1) / self.temperature
+        negative = tf.matmul(queries, vectors[2 * n_events :], transpose_b=True) / self.temperature
+        negative -= tf.math.log(inputs["expected"])[None, :]
+        negative = tf.where(drawn[None, :] == targets[:, None], -1e9, negative)
+        everything = tf.concat([positive[:, None], negative], axis=1)
+        return tf.reduce_mean(tf.reduce_logsumexp(everything, axis=1) - positive)
+
+    def queries(self, vectors: Tensor, inputs: dict[str, Tensor], training: bool = False) -> Tensor:
+        """[B * L, D] what users want after each event, given the vectors [B * L, D] of the items."""
+        batch, length = inputs["items"].shape
         own = inputs["segments"][:, :, None] == inputs["segments"][:, None, :]
         not_later = inputs["times_s"][:, None, :] <= inputs["times_s"][:, :, None]
         states = self.query.states(
-            self.item(inputs["items"]),
+            tf.reshape(vectors, [batch, length, vectors.shape[1]]),
             inputs["types"],
             inputs["gaps_s"],
             inputs["positions"],
@@ -53,15 +79,7 @@ class SequenceRetrieval(tfrs.Model):
         queries = self.query.queries(
             states, inputs["user_features"], inputs["user_profile"], training=training
         )
-        queries = tf.reshape(queries, [-1, queries.shape[-1]])
-        targets = tf.reshape(inputs["targets"], [-1])
-        drawn = inputs["negatives"]
-        positive = tf.reduce_sum(queries * self.item(targets), axis=-1) / self.temperature
-        negative = tf.matmul(queries, self.item(drawn), transpose_b=True) / self.temperature
-        negative -= tf.gather(self.expected, drawn)[None, :]
-        negative = tf.where(drawn[None, :] == targets[:, None], -1e9, negative)
-        everything = tf.concat([positive[:, None], negative], axis=1)
-        return tf.reduce_mean(tf.reduce_logsumexp(everything, axis=1) - positive)
+        return tf.reshape(queries, [batch * length, queries.shape[-1]])
 
 
 def drawing_chances(events_of_item: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:

@@ -1,47 +1,38 @@
-"""The query encoder: a user's last events by causal self-attention, with features, to one vector."""
+"""The query encoder: a user's last events and features to one vector, of nothing later than each event."""
 
 import numpy as np
 
 from pipelines.training.config import RetrievalConfig
 from pipelines.training.layers import Profile, Standardize
+from pipelines.training.retrieval.dropout import Dropout
+from pipelines.training.retrieval.mixers import MIXERS
 from pipelines.training.tensorflow import Tensor, tf
 
 GAP_LEVELS = 32
 """Levels of the gaps between events, two to each doubling of the hours."""
 
 HOUR_S = 3_600.0
-UNSEEN = -1e9
 
 ITEM_SCALE = 1.0
 """Length of an item's vector at the entrance, in units of the square root of the dimensions."""
 
 
-class AttentionBlock(tf.keras.layers.Layer):
-    """Pre-norm self-attention over events and a dense layer for each, both with a way around them."""
+class Block(tf.keras.layers.Layer):
+    """Pre-norm: what each event learns of the others, then a dense layer, both with a way around them."""
 
-    def __init__(self, config: RetrievalConfig, name: str) -> None:
-        super().__init__(name=name)
-        self.heads, self.width = config.heads, config.dimensions // config.heads
-        self.before_attention = tf.keras.layers.LayerNormalization(epsilon=1e-5)
+    def __init__(self, config: RetrievalConfig, place: int) -> None:
+        super().__init__(name=f"block_{place}")
+        self.before_mixing = tf.keras.layers.LayerNormalization(epsilon=1e-5)
         self.before_dense = tf.keras.layers.LayerNormalization(epsilon=1e-5)
-        self.projected = tf.keras.layers.Dense(3 * config.dimensions)
-        self.joined = tf.keras.layers.Dense(config.dimensions)
+        self.mixer = MIXERS[config.encoder](config, place)
         self.wide = tf.keras.layers.Dense(config.dimensions, activation="gelu")
         self.narrow = tf.keras.layers.Dense(config.dimensions)
-        self.dropout = tf.keras.layers.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
-    def call(self, events: Tensor, visible: Tensor, training: bool = False) -> Tensor:
-        """[B, L, D] of events [B, L, D]; `visible` [B, L, L] is 1 where the row may see the column."""
-        length, dimensions = events.shape[1], events.shape[2]
-        queries, keys, values = (
-            tf.transpose(tf.reshape(part, [-1, length, self.heads, self.width]), [0, 2, 1, 3])
-            for part in tf.split(self.projected(self.before_attention(events)), 3, axis=-1)
-        )
-        logits = tf.matmul(queries, keys, transpose_b=True) / np.sqrt(self.width)
-        weights = tf.nn.softmax(logits + UNSEEN * (1.0 - visible[:, None]))
-        seen = tf.matmul(weights, values)
-        seen = tf.reshape(tf.transpose(seen, [0, 2, 1, 3]), [-1, length, dimensions])
-        events += self.dropout(self.joined(seen), training=training)
+    def call(self, events: Tensor, positions: Tensor, visible: Tensor, training: bool = False) -> Tensor:
+        """[B, L, D] of events [B, L, D]; the others as in `QueryEncoder.states`."""
+        mixed = self.mixer(self.before_mixing(events), positions=positions, visible=visible)
+        events += self.dropout(mixed, training=training)
         hidden = self.dropout(self.wide(self.before_dense(events)), training=training)
         return events + self.dropout(self.narrow(hidden), training=training)
 
@@ -68,12 +59,12 @@ class QueryEncoder(tf.keras.layers.Layer):
                 ("gaps", GAP_LEVELS),
             )
         )
-        self.blocks = [AttentionBlock(config, name=f"block_{place}") for place in range(config.blocks)]
+        self.blocks = [Block(config, place) for place in range(config.blocks)]
         self.last_norm = tf.keras.layers.LayerNormalization(epsilon=1e-5)
         self.profile = Profile(profile_sizes, 8, name="profile") if profile_sizes else None
         self.hidden = tf.keras.layers.Dense(config.dimensions, activation="gelu", name="hidden")
         self.out = tf.keras.layers.Dense(config.dimensions, name="out", kernel_initializer="zeros")
-        self.dropout = tf.keras.layers.Dropout(config.dropout)
+        self.dropout = Dropout(config.dropout)
 
     def states(
         self,
@@ -86,18 +77,21 @@ class QueryEncoder(tf.keras.layers.Layer):
     ) -> Tensor:
         """[B, L, D] what is known after each event.
 
+        Rows are in order of time, oldest first.
+
         Args:
             vectors: [B, L, D] of the events' items, of length 1.
             types: [B, L] 1-based codes, 0 at padding.
             gaps_s: [B, L] seconds since the event before, 0 at the first.
-            positions: [B, L] 0 for the oldest event of a history, then 1, and so on.
+            positions: [B, L] 0 for the oldest event of a history, then 1, and so on; 0 at padding, which is
+                before the oldest.
             visible: [B, L, L] 1 where the row's event may see the column's: its own user's, none later.
             training: Whether dropout is on.
         """
         events = vectors * self.scale + self.types(types) + self.positions(positions)
         events = self.dropout(events + self.gaps(_levels(gaps_s)), training=training)
         for block in self.blocks:
-            events = block(events, visible=visible, training=training)
+            events = block(events, positions=positions, visible=visible, training=training)
         return self.last_norm(events)
 
     def queries(
@@ -119,16 +113,16 @@ class QueryEncoder(tf.keras.layers.Layer):
         user_profile: Tensor,
     ) -> Tensor:
         """[B, D] of the inputs named in the release format, histories newest first."""
-        known = tf.cast(history_types > 0, tf.float32)
-        count = tf.reduce_sum(known, axis=1, keepdims=True)
-        index = tf.cast(tf.range(history_types.shape[1]), tf.float32)[None, :]
-        positions = tf.cast(tf.maximum(count - 1.0 - index, 0.0), tf.int32)
-        has_older = tf.concat([known[:, 1:], tf.zeros_like(known[:, :1])], axis=1)
-        older = tf.concat([history_ages_s[:, 1:], history_ages_s[:, -1:]], axis=1)
-        gaps = (older - history_ages_s) * has_older
-        not_later = tf.cast(history_ages_s[:, None, :] >= history_ages_s[:, :, None], tf.float32)
-        states = self.states(history_vectors, history_types, gaps, positions, not_later * known[:, None, :])
-        return self.queries(states[:, 0], user_features, user_profile)
+        vectors, types, ages = (
+            tf.reverse(newest_first, [1]) for newest_first in (history_vectors, history_types, history_ages_s)
+        )
+        known = tf.cast(types > 0, tf.float32)
+        positions = tf.cast(tf.maximum(tf.cumsum(known, axis=1) - 1.0, 0.0), tf.int32)
+        older = tf.concat([ages[:, :1], ages[:, :-1]], axis=1)
+        gaps = (older - ages) * tf.cast(positions > 0, tf.float32)
+        visible = tf.cast(ages[:, None, :] >= ages[:, :, None], tf.float32) * known[:, None, :]
+        states = self.states(vectors, types, gaps, positions, visible)
+        return self.queries(states[:, -1], user_features, user_profile)
 
 
 def _levels(seconds: Tensor) -> Tensor:

@@ -1,0 +1,104 @@
+"""Batches of training: rows of events with what was known of their users, and the negatives of the batch."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from pipelines.training.config import RetrievalConfig
+from pipelines.training.material import UserStates
+from pipelines.training.retrieval.instants import states_at
+from pipelines.training.retrieval.sequences import Arrays, Tape
+from pipelines.training.tensorflow import tf
+
+BUFFERED = 8
+
+Chances = npt.NDArray[np.float64]
+"""[n] of each item to be drawn as a negative."""
+
+
+@dataclass(frozen=True, slots=True)
+class Batches:
+    """Batches of rows cut from the tape, in parts of the whole training between two looks at validation."""
+
+    tape: Tape
+    states: UserStates
+    chances: Chances
+    config: RetrievalConfig
+    seed: int
+
+    @property
+    def per_epoch(self) -> int:
+        """Batches in one pass over the tape."""
+        return max(1, len(self.tape) // (self.config.history_length * self.config.batch_size))
+
+    @property
+    def steps(self) -> int:
+        """Batches of the whole training."""
+        config = self.config
+        return min(max(config.epochs * self.per_epoch, config.least_steps), config.most_steps)
+
+    @property
+    def checks(self) -> int:
+        """Parts of the training, each ending with a look at validation."""
+        return min(self.config.checks, self.steps)
+
+    def dataset(self, part: int, chances: Chances | None = None) -> Any:
+        """The batches of one part, made while the model trains on the ones before.
+
+        Args:
+            part: Its number from 0.
+            chances: [n] to be drawn as a negative, if others than usual.
+        """
+        first, last = (self.steps * place // self.checks for place in (part, part + 1))
+        example = next(self.part(0, 1))
+        signature = {name: tf.TensorSpec(value.shape, value.dtype) for name, value in example.items()}
+        made = tf.data.Dataset.from_generator(
+            lambda: self.part(first, last, chances), output_signature=signature
+        )
+        return made.prefetch(BUFFERED)
+
+    def part(self, first: int, last: int, chances: Chances | None = None) -> Iterator[Arrays]:
+        """The batches from `first` to `last` of the training."""
+        size, rows, epoch = self.config.batch_size, np.zeros((0, 0), np.int64), -1
+        for number in range(first, last):
+            if number // self.per_epoch != epoch:
+                epoch = number // self.per_epoch
+                rng = np.random.default_rng((self.seed, epoch))
+                rows = self.tape.cut(self.config.history_length, rng)
+            start = number % self.per_epoch * size
+            chosen = rows[np.arange(start, start + size) % len(rows)]
+            yield self.batch(chosen, np.random.default_rng((self.seed, epoch, number)), chances)
+
+    def batch(
+        self, places: npt.NDArray[np.int64], rng: np.random.Generator, chances: Chances | None = None
+    ) -> Arrays:
+        """The model's inputs for rows of places on the tape.
+
+        Args:
+            places: [B, L] on the tape.
+            rng: Of the draws.
+            chances: [n] to be drawn as a negative, if others than usual.
+
+        Returns:
+            What `Tape.batch` gives, `user_features` [B, L, U] and `user_profile` [B, L, P] as known at each
+            event, `negatives` [K], and `expected` [K]: how often each of them is drawn on average.
+        """
+        events, rows = self.tape.events, self.tape.rows[places]
+        known = states_at(self.states, events.users[rows], events.times[rows])
+        features = np.full((*known.shape, self.states.features.shape[1]), np.nan, np.float32)
+        profile = np.zeros((*known.shape, self.states.profile.shape[1]), np.int32)
+        features[known >= 0] = self.states.features[known[known >= 0]]
+        profile[known >= 0] = self.states.profile[known[known >= 0]]
+        chances = self.chances if chances is None else chances
+        drawn = np.searchsorted(np.cumsum(chances), rng.random(self.config.negatives))
+        drawn = np.minimum(drawn, len(chances) - 1).astype(np.int32)
+        return {
+            **self.tape.batch(places, rng),
+            "user_features": features,
+            "user_profile": profile,
+            "negatives": drawn,
+            "expected": (self.config.negatives * chances[drawn]).astype(np.float32),
+        }
