@@ -93,7 +93,8 @@ class TextIndex:
             BundleError: there is no index, or it is none of ours.
         """
         folder = directory / TEXT_INDEX
-        with tempfile.TemporaryDirectory(prefix="aisle-text-index-") as private:
+        # tantivy's threads may still put a lock file there while the folder is being removed.
+        with tempfile.TemporaryDirectory(prefix="aisle-text-index-", ignore_cleanup_errors=True) as private:
             try:
                 for path in folder.iterdir():
                     (Path(private) / path.name).symlink_to(path.resolve())
