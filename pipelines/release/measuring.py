@@ -18,7 +18,7 @@ from pipelines.evaluation.scores import Parity
 from pipelines.evaluation.split import Window
 from pipelines.evaluation.truth import build_truth, events_per_user
 from pipelines.release.gate import Decision, GatePolicy, decide
-from pipelines.release.served import event_types_of, served_lists, served_outcomes
+from pipelines.release.served import event_types_of, probability_tasks, served_lists, served_outcomes
 from serving.bundle import Bundle
 from serving.users import UserBatch
 
@@ -74,7 +74,7 @@ def measure(
     )
     truth_of_task = {
         task: build_truth(events, window, user_ids, bundle.items["item_id"], event_types_of(task))
-        for task in bundle.spec.ranker_outputs
+        for task in probability_tasks(bundle.spec)
     }
     lists = {RELEASE: served_lists(bundle, requests.users), **baselines}
     if champion is not None:

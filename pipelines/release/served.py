@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from pipelines.evaluation.probabilities import Outcome
 from pipelines.evaluation.truth import Truth
-from serving.bundle import Bundle
+from serving.bundle import Bundle, Spec
 from serving.filtering import Filters
 from serving.ranking import Encoder, Ranker
 from serving.recommender import Context, Recommender
@@ -71,6 +71,11 @@ def served_outcomes(
         )
         for task, found in parts.items()
     }
+
+
+def probability_tasks(spec: Spec) -> list[str]:
+    """Tasks of the ranker that give the probability of an event; an expected rating is none."""
+    return [task for task in spec.ranker_outputs if set(event_types_of(task)) <= set(spec.event_types)]
 
 
 def event_types_of(task: str) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """A release is measured by the lists it would serve, at the start of the window, beside its baselines."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -11,7 +12,7 @@ from pipelines.evaluation.split import Window
 from pipelines.release import served
 from pipelines.release.gate import GatePolicy
 from pipelines.release.measuring import TestRequests, figures, measure
-from pipelines.release.served import event_types_of, served_lists, served_outcomes
+from pipelines.release.served import event_types_of, probability_tasks, served_lists, served_outcomes
 from serving.bundle import Bundle
 from serving.ranking import Encoder, Ranker
 from serving.recommender import Context, Recommender
@@ -161,6 +162,12 @@ def test_graphs_that_depart_from_the_trained_ones_are_refused(bundle, requests):
 
 def test_without_a_ranker_there_are_no_probabilities(bundle, requests):
     assert served_outcomes(bundle, requests.users, {"purchase": None}) == {}
+
+
+def test_an_expected_rating_is_no_probability(bundle):
+    outputs = ("rating", "view_or_cart", "expected_rating")
+    spec = replace(bundle.spec, event_types=("cart", "rating", "view"), ranker_outputs=outputs)
+    assert probability_tasks(spec) == ["rating", "view_or_cart"]
 
 
 @pytest.mark.parametrize(("task", "types"), [("purchase", ("purchase",)), ("view_or_cart", ("view", "cart"))])
