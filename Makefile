@@ -31,7 +31,7 @@ features: $(INSTALLED) ## Serve features to other teams on 127.0.0.1:6566; how t
 	@$(BIN)/aisle features serve $(ARGS)
 
 test: $(INSTALLED) ## Run the whole test suite; ARGS goes to pytest
-	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(INSTALLED) ## Format, lint, types, import rules, and releases that break; changes nothing
 	$(BIN)/ruff format --check $(CODE)
