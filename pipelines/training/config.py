@@ -14,7 +14,7 @@ BUDGETS: Mapping[Budget, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "full": ({}, {}),
     "demo": (
         {"members": 1, "most_steps": 160, "checks": 1},
-        {"users_per_request": 1_200, "least_steps": 200},
+        {"users_per_request": 1_200, "least_steps": 400},
     ),
     "short": (
         {"members": 1, "most_steps": 120, "checks": 1},
