@@ -29,9 +29,6 @@ ROW_S = 1e-5
 PASS_S = 8e-6
 """Per candidate item of a list in one pass of the ranker."""
 
-MOST_CHECKS = 10
-"""Looks at validation while the ranker is trained, at most."""
-
 FULL = "full"
 """Name of the training that nothing shortens."""
 
@@ -63,7 +60,7 @@ def training_seconds(trial: Trial, config: TrainingConfig) -> float:
     batches = max(1, -(-lists // ranking.batch_size))
     passes = max(ranking.epochs, -(-ranking.least_steps // batches))
     passed = passes * lists * min(ranking.sampled, config.candidates)
-    passed += min(passes, MOST_CHECKS) * judged * config.candidates
+    passed += min(passes, ranking.checks) * judged * config.candidates
     return (
         START_S
         + retrieval.members * (STEP_S * steps * step + LOOK_S * min(retrieval.checks, steps) * look)

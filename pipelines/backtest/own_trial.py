@@ -91,7 +91,6 @@ def judge(trial: Trial, choices: Mapping[str, Any], looks: Looks) -> tuple[float
     The test is no part of a trial, so nothing here can look at it.
     """
     from pipelines.training.fitting import watched
-    from pipelines.training.item_state import write_state_of
     from pipelines.training.ranking.train import train as train_ranking
     from pipelines.training.retrieval.export import export
     from pipelines.training.retrieval.sources import weigh_sources
@@ -106,7 +105,6 @@ def judge(trial: Trial, choices: Mapping[str, Any], looks: Looks) -> tuple[float
                 material.begin()
                 export(train_retrieval(material), material)
                 weigh_sources(material)
-                write_state_of(material, material.ranking_names[0])
                 return float(train_ranking(material).metrics["ndcg_at_10"]), False
         except optuna.TrialPruned:
             return None, True

@@ -84,7 +84,7 @@ def ranking(n_users: int, n_items: int, as_json: bool) -> None:
     type=click.Choice(["full", "demo", "short"]),
     default="full",
     show_default=True,
-    help="How long retrieval is trained.",
+    help="How long retrieval and our ranker are trained.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of every draw.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")

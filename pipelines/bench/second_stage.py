@@ -22,7 +22,6 @@ from pipelines.evaluation.bootstrap import Interval, interval, paired_interval
 from pipelines.evaluation.metrics import metrics_of_hits
 from pipelines.evaluation.probabilities import calibration_error
 from pipelines.training.config import Budget, TrainingConfig
-from pipelines.training.item_state import write_state_of
 from pipelines.training.material import VALIDATION
 from pipelines.training.trial import LabelledStage, Trial, Wanted
 from pipelines.training.trial_material import TEST, TrialMaterial
@@ -67,7 +66,7 @@ def measure_second_stage(
     Args:
         folder: In the layout of a backtest.
         protocol: One that ranks items.
-        budget: That of retrieval's training.
+        budget: That of retrieval's training, and of our ranker's.
         seed: Of every draw.
 
     Returns:
@@ -93,7 +92,6 @@ def measure_second_stage(
         material.begin()
         export.export(train_retrieval(material), material)
         weigh_sources(material)
-        write_state_of(material, material.ranking_names[0])
         retrieved = time.perf_counter()
         learning = [ranking_rows(material, name) for name in material.ranking_names]
         choosing = ranking_rows(material, VALIDATION)

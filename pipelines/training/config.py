@@ -142,6 +142,9 @@ class RankingConfig(Frozen):
     least_steps: int = Field(default=600, ge=1)
     """A small shop's lists are passed over until there were so many steps."""
 
+    checks: int = Field(default=10, ge=1)
+    """How often validation is looked at, at most; never within a pass."""
+
     patience: int = Field(default=3, ge=1)
     """Looks at validation without a better NDCG@10 before training stops; the best state is kept."""
 

@@ -75,7 +75,6 @@ def fit_default(
     retrieval_export.export(retrieval, material)
     weights = weigh_sources(material)
     told = recalls(material)
-    write_state_of(material, material.ranking_names[0])
     ranking = train_ranking(material)
     ranking_export.export(ranking, material)
     write_state_of(material, TEST)

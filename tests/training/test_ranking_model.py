@@ -1,5 +1,6 @@
 """The ranking model's losses, layers, sampling and calibration, against values worked out by hand."""
 
+from dataclasses import replace
 from math import log
 
 import numpy as np
@@ -7,9 +8,9 @@ import pytest
 
 from pipelines.training.layers import Standardize
 from pipelines.training.ranking.calibration import fit_platt
-from pipelines.training.ranking.model import linear_inputs, listwise_loss, sigmoid
+from pipelines.training.ranking.model import EXPECTED_RATING, linear_inputs, listwise_loss, sigmoid
 from pipelines.training.ranking.rows import RankingRows
-from pipelines.training.ranking.train import ndcg, sampled_columns
+from pipelines.training.ranking.train import ndcg, sampled_columns, task_biases
 
 
 def rows(items: list[list[int]], labels: list[list[float]], wanted: list[int]) -> RankingRows:
@@ -82,6 +83,20 @@ def test_a_sample_holds_every_positive_and_stands_for_the_whole_list():
     np.testing.assert_allclose(weights.sum(axis=1), [6.0, 2.0])
 
 
+def test_training_starts_from_how_often_and_how_well():
+    # Of five offered items one is bought, and none viewed; two are rated, 1 and -2 from the mean.
+    lists = rows([[1, 2, 3], [4, 5, -1]], [[0, 1, 0], [0, 0, 1]], [1, 0])
+    nan = np.nan
+    ratings = np.array([[nan, 1.0, nan], [-2.0, nan, nan]], np.float32)
+    labels = np.stack([lists.labels[..., 0], np.zeros((2, 3), np.float32), ratings], axis=-1)
+    bought, viewed, rated = task_biases(
+        ("purchase", "view", EXPECTED_RATING), [replace(lists, labels=labels)]
+    )
+    assert bought == pytest.approx(log(1 / 4), rel=1e-6)
+    assert viewed == pytest.approx(log(1e-4), rel=1e-3)
+    assert rated == pytest.approx(-0.5)
+
+
 def test_items_that_were_not_offered_count_as_missed():
     # Two wanted, one offered and ranked second: (1 / log2 3) / (1 + 1 / log2 3).
     lists = rows([[1, 2, 3], [4, 5, 6]], [[0, 1, 0], [0, 0, 0]], [2, 0])
@@ -105,3 +120,10 @@ def test_one_class_alone_calibrates_nothing_to_infinity(labels: np.ndarray):
     scale, offset = fit_platt(np.linspace(-3, 3, len(labels)).astype(np.float32), labels)
     assert np.isfinite([scale, offset]).all()
     assert scale > 0
+
+
+def test_logits_that_say_almost_nothing_calibrate_to_the_share_of_the_labels():
+    labels = np.array([1.0, 0.0, 0.0, 0.0] * 100, np.float32)
+    logits = (2.0 + 1e-4 * np.tile([1.0, -1.0, 1.0, -1.0], 100)).astype(np.float32)
+    scale, offset = fit_platt(logits, labels)
+    np.testing.assert_allclose(sigmoid(scale * logits + offset), 0.25, atol=0.01)

@@ -24,6 +24,7 @@ from pipelines.training.config import Budget, Frozen
 from pipelines.training.histories import Histories
 from pipelines.training.material import VALIDATION
 from pipelines.training.training_set import TrainingSet
+from serving.bundle.layout import ITEMS
 
 ALWAYS = (PADDING, "personal_frequency", "item_knn")
 """Cheap models that are hard to beat: a release is always held against them, no budget leaves them out."""
@@ -159,7 +160,7 @@ def _known(material: TrainingSet, at: datetime) -> Known:
     return Known(
         material.interactions.before(at),
         len(material.user_ids),
-        pq.read_table(material.workdir / "items.parquet"),
+        pq.read_table(material.workdir / ITEMS),
         type_weights(material.event_types),
         material.config.seed,
     )

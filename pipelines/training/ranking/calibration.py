@@ -2,11 +2,11 @@
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import minimize
+from scipy.special import expit
 
-from pipelines.training.ranking.model import sigmoid
-
-STEPS = 50
-LEAST_SCALE, MOST_SCALE = 0.05, 5.0
+LEAST_SCALE, MOST_SCALE = 0.05, 20.0
+"""A scale below turns the order around or forgets it, one above tells noise: the offset is fitted at the bound."""
 
 
 def fit_platt(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.float32]) -> tuple[float, float]:
@@ -20,19 +20,25 @@ def fit_platt(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.float32]) 
     """
     if len(logits) == 0:
         return 1.0, 0.0
-    x, positives = logits.astype(np.float64), float(labels.sum())
+    positives = float(labels.sum())
     negatives = len(labels) - positives
     targets = np.where(labels > 0.5, (positives + 1) / (positives + 2), 1 / (negatives + 2))
-    scale, offset = 1.0, 0.0
-    for _ in range(STEPS):
-        p = sigmoid((scale * x + offset).astype(np.float32)).astype(np.float64)
-        error, weight = p - targets, np.maximum(p * (1 - p), 1e-9)
-        gradient = np.array([(error * x).sum(), error.sum()])
-        hessian = np.array([[(weight * x * x).sum(), (weight * x).sum()], [(weight * x).sum(), weight.sum()]])
-        step = np.linalg.solve(hessian + 1e-6 * np.eye(2), gradient)
-        step *= min(1.0, 2.0 / (np.abs(step).max() + 1e-12))
-        scale, offset = scale - step[0], offset - step[1]
-        if np.abs(step).max() < 1e-8:
-            break
-    # A scale that turns the order around, or that one class alone drew to infinity, is no calibration.
-    return (scale, offset) if LEAST_SCALE < scale < MOST_SCALE else (1.0, 0.0)
+    middle = float(logits.mean(dtype=np.float64))
+    x = logits.astype(np.float64) - middle
+
+    def loss_and_slope(fitted: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
+        z = fitted[0] * x + fitted[1]
+        error = expit(z) - targets
+        return float(np.mean(np.logaddexp(0, z) - targets * z)), np.array([np.mean(error * x), error.mean()])
+
+    share = targets.mean()
+    found = minimize(
+        loss_and_slope,
+        np.array([1.0, np.log(share / (1 - share))]),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(LEAST_SCALE, MOST_SCALE), (None, None)],
+        options={"ftol": 1e-12, "gtol": 1e-9},
+    )
+    scale, offset = (float(value) for value in found.x)
+    return scale, offset - scale * middle

@@ -32,6 +32,7 @@ class RankingNetwork(tf.keras.layers.Layer):
         users: Standardize,
         profile_sizes: list[int],
         config: RankingConfig,
+        biases: npt.NDArray[np.float32],
     ) -> None:
         super().__init__(name="ranking_network")
         self.tasks, self.items, self.users = tasks, items, users
@@ -46,10 +47,15 @@ class RankingNetwork(tf.keras.layers.Layer):
             for place, width in enumerate(config.hidden)
         ]
         self.dropout = tf.keras.layers.Dropout(config.dropout)
-        # Nothing at first: training starts from what the linear part says.
+        # All say nothing of an item at first; where lists are few, training starts from the best linear one.
         self.score = tf.keras.layers.Dense(1, name="score", kernel_initializer="zeros")
-        self.linear = tf.keras.layers.Dense(1, name="linear", use_bias=False)
-        self.logits = tf.keras.layers.Dense(len(tasks), name="logits")
+        self.linear = tf.keras.layers.Dense(1, name="linear", use_bias=False, kernel_initializer="zeros")
+        self.logits = tf.keras.layers.Dense(
+            len(tasks),
+            name="logits",
+            kernel_initializer="zeros",
+            bias_initializer=tf.keras.initializers.Constant(biases),
+        )
 
     def call(
         self,

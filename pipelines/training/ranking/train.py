@@ -22,8 +22,8 @@ from serving.bundle import Bundle
 
 LISTS_AT_ONCE = 128
 BUFFERED = 4
-MOST_CHECKS = 10
-"""Validation is looked at so often at most."""
+LEAST_SHARE = 1e-4
+"""Of a task's labels: log odds end here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def train(material: Material) -> TrainedRanker:
     start_from_linear(model.network, lists)
     batches = Batches(lists, config, seed)
     passes = max(config.epochs, -(-config.least_steps // max(1, batches.per_pass)))
-    together = -(-passes // MOST_CHECKS)
+    together = -(-passes // config.checks)
     steps = max(1, batches.per_pass) * passes
     schedule = tf.keras.optimizers.schedules.CosineDecay(config.learning_rate, steps, alpha=0.1)
     model.compile(optimizer=tf.keras.optimizers.Adam(schedule))
@@ -93,13 +93,30 @@ def build_network(material: Material, lists: list[RankingRows]) -> RankingNetwor
     """The network with the statistics of the training lists, its weights not trained yet."""
     spec = Bundle.open(material.workdir).spec
     offered = [part.item_features[np.unique(part.items[part.items >= 0])] for part in lists]
+    tasks = tasks_of(material.event_types, material.target_types)
     return RankingNetwork(
-        tasks_of(material.event_types, material.target_types),
+        tasks,
         Standardize.fit(np.concatenate(offered), "item_features"),
         Standardize.fit(np.concatenate([part.user_features for part in lists]), "user_features"),
         [len(feature.values) for feature in spec.profile_features],
         material.config.ranking,
+        task_biases(tasks, lists),
     )
+
+
+def task_biases(tasks: tuple[str, ...], lists: list[RankingRows]) -> npt.NDArray[np.float32]:
+    """[T] what each task's logit is before training: the log odds of its labels, the mean of its ratings.
+
+    A network that had to learn how rare a purchase is would do it with the weights that should learn whose.
+    """
+    biases = []
+    for place, task in enumerate(tasks):
+        labels = np.concatenate([part.labels[part.items >= 0, place] for part in lists])
+        labels = labels[~np.isnan(labels)]
+        mean = float(labels.mean()) if len(labels) else 0.0
+        share = min(max(mean, LEAST_SHARE), 1 - LEAST_SHARE)
+        biases.append(mean if task == EXPECTED_RATING else float(np.log(share / (1 - share))))
+    return np.array(biases, np.float32)
 
 
 def start_from_linear(network: RankingNetwork, lists: list[RankingRows]) -> None:
