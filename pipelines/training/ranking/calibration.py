@@ -6,7 +6,7 @@ from scipy.optimize import minimize
 from scipy.special import expit
 
 LEAST_SCALE, MOST_SCALE = 0.05, 20.0
-"""A scale below turns the order around or forgets it, one above tells noise: the offset is fitted at the bound."""
+"""A scale below turns the order around or forgets it, one above tells noise: the fit ends at these."""
 
 
 def fit_platt(logits: npt.NDArray[np.float32], labels: npt.NDArray[np.float32]) -> tuple[float, float]:
