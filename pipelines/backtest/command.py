@@ -77,6 +77,9 @@ class Names(click.ParamType[tuple[str, ...]]):
     help="Leave-one-out: whether validation events are counted for the test.",
 )
 @click.option("--target", "targets", type=Names(), help="Temporal: event types that count; all, if left out.")
+@click.option(
+    "--learn-from", type=Names(), help="Temporal: event types that models get to see; all, if left out."
+)
 @click.option("--report", type=click.Path(dir_okay=False, path_type=Path), help="Where the HTML page goes.")
 @click.option("--probe-leaks", "probing", is_flag=True, help="Change what lies after the cutoff, and look.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON document as the last line of stdout.")

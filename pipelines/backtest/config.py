@@ -34,6 +34,9 @@ class BacktestConfig(Frozen):
     targets: tuple[str, ...] | None = None
     """Event types that count as success in temporal; unset, all."""
 
+    learn_from: tuple[str, ...] | None = None
+    """Event types that models get to see in temporal; unset, all."""
+
     budget_minutes: float = Field(default=15, ge=0)
     """Minutes for training the model and choosing its settings; baselines beside `default` get a third."""
 
@@ -46,10 +49,11 @@ class BacktestConfig(Frozen):
             raise WrongUsageError(
                 f"--fit {self.fit} is of protocol leave-one-out, received {self.protocol}; leave it out"
             )
-        if self.targets is not None and self.protocol != "temporal":
-            raise WrongUsageError(
-                f"--target is of protocol temporal, received protocol {self.protocol}; leave it out"
-            )
+        for option, types in (("--target", self.targets), ("--learn-from", self.learn_from)):
+            if types is not None and self.protocol != "temporal":
+                raise WrongUsageError(
+                    f"{option} is of protocol temporal, received protocol {self.protocol}; leave it out"
+                )
         if self.keep_seen is not None and self.protocol == "ratings":
             raise WrongUsageError(
                 "--keep-seen and --mask-seen are of protocols that rank, received ratings; leave them out"

@@ -26,7 +26,14 @@ def prepare(dataset: Dataset, cut: Cut, config: BacktestConfig) -> Prepared:
         case "leave-one-out":
             return leave_one_out.prepare(dataset, cut, fit=config.fit, keep_seen=seen, seed=seed)
         case "temporal":
-            return temporal.prepare(dataset, cut, targets=config.targets, keep_seen=seen, seed=seed)
+            return temporal.prepare(
+                dataset,
+                cut,
+                targets=config.targets,
+                learn_from=config.learn_from,
+                keep_seen=seen,
+                seed=seed,
+            )
         case "explicit":
             return explicit.prepare(dataset, cut, keep_seen=seen, seed=seed)
     raise BacktestError(f"expected a protocol that ranks items, received {config.protocol}")

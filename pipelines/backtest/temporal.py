@@ -37,6 +37,7 @@ def prepare(
     cut: Cut,
     *,
     targets: Sequence[str] | None = None,
+    learn_from: Sequence[str] | None = None,
     keep_seen: bool = True,
     seed: int = 0,
 ) -> Prepared:
@@ -49,11 +50,12 @@ def prepare(
         dataset: Events by user, then time.
         cut: What `cut` found.
         targets: Event types that count as success; all, if left out.
+        learn_from: Event types that anything is learned of, histories included; all, if left out.
         keep_seen: Whether items that a user had before may be listed again. If not, they are no truth either.
         seed: Of the models.
     """
     split = _split_of(cut)
-    shop = known_shop(dataset, cut.known, targets)
+    shop = known_shop(dataset, cut.known & _of_types(dataset, learn_from), targets)
     known = shop.interactions
     stages = [
         _labelled(shop, split.labels_of(at), keep_seen)
@@ -104,6 +106,19 @@ def prepare(
             "events_of_seen_items_left_out": int(seen.sum()),
         },
     )
+
+
+def _of_types(dataset: Dataset, types: Sequence[str] | None) -> NDArray[np.bool_]:
+    """[E] which events are of these types; all, without any."""
+    told = dataset.events["event_type"]
+    if types is None:
+        return np.ones(len(told), bool)
+    if unknown := sorted(set(types) - set(pc.unique(told).to_pylist())):
+        raise BacktestError(
+            f"{dataset.name}: expected types to learn from out of "
+            f"{', '.join(sorted(pc.unique(told).to_pylist()))}, received {', '.join(unknown)}"
+        )
+    return np.asarray(pc.is_in(told, pa.array(list(types))).to_numpy(), bool)
 
 
 def _split_of(cut: Cut) -> TimeSplit:

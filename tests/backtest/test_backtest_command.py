@@ -126,6 +126,7 @@ def test_a_run_is_kept_where_a_tracking_server_is_set(folder, tmp_path, monkeypa
         (("--protocol", "temporal", "--model", ","), "names joined by commas"),
         (("--protocol", "temporal", "--fit", "train+validation"), "is of protocol leave-one-out"),
         (("--protocol", "explicit", "--target", "view"), "is of protocol temporal"),
+        (("--protocol", "explicit", "--learn-from", "view"), "is of protocol temporal"),
         (("--protocol", "temporal", "--budget-minutes", "-1"), "not in the range"),
         (("--protocol", "temporal", "--seed", "-1"), "not in the range"),
     ],

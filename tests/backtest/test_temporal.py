@@ -5,7 +5,7 @@ import pytest
 
 from pipelines.backtest import temporal
 from pipelines.backtest.dataset import read_dataset
-from pipelines.errors import EvaluationError
+from pipelines.errors import BacktestError, EvaluationError
 from tests.backtest.folders import FIRST_AT, events_table, write_folder
 
 DAY = 1440
@@ -105,6 +105,21 @@ def test_targets_narrow_the_answers_and_the_labels(dataset):
     assert made.trial.target_types == ("purchase",)
     assert made.trial.event_types == ("purchase", "view")
     assert wanted(made.trial, made.trial.validation) == {1: {"p"}}
+
+
+def test_models_see_the_types_alone_that_they_learn_from(tmp_path):
+    dataset = read_dataset(write_folder(tmp_path, events_table([*ROWS, ("a", "p", "purchase", 80 * DAY)])))
+    whole = prepared(dataset, targets=("purchase",))
+    made = prepared(dataset, targets=("purchase",), learn_from=("purchase",))
+    # a bought q on day 50 and p on day 80, b bought p on day 85; of r there were only views.
+    assert made.trial.event_types == ("purchase",)
+    assert sorted(made.trial.catalogue["item_id"].to_pylist()) == ["p", "q"]
+    assert names(made.trial, made.test.known.items) == ["q", "p", "p"]
+    # What is to be found stays the same.
+    found = [one.answers.truth.user_ids.to_pylist() for one in (whole, made)]
+    assert found == [["a", "new"], ["a", "new"]]
+    with pytest.raises(BacktestError, match="out of purchase, view, received buy"):
+        prepared(dataset, learn_from=("buy",))
 
 
 def test_what_was_taken_by_other_types_is_told_beside_the_target(dataset):
