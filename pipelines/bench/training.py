@@ -1,8 +1,9 @@
-"""Training steps: ours, as the retraining makes them, and those of the TFRS tutorial, on the same events.
+"""Training steps: ours, as the retraining makes them, and those of the TFRS tutorials, on the same events.
 
-An example is one event of a user with what the user did next (ours), or a user with an item (the tutorial's).
-Ours is measured twice: the sequence model that the retraining trains, and two plain towers, which are the
-same model without its blocks and as wide as the tutorial's.
+An example is one event of a user with what the user did next, or a user with an item in the tutorial *Basic
+retrieval*. Ours is measured twice: the sequence model that the retraining trains, beside the tutorial on
+sequential retrieval (as published, and as wide and long as ours), and two plain towers, which are the same
+model without its blocks and as wide as the basic tutorial's, beside that.
 """
 
 import os
@@ -34,8 +35,19 @@ TWO_TOWERS: Mapping[str, Any] = {"blocks": 0, "dimensions": 32}
 TWO_TOWER_ROWS = (16, 64, 128)
 """Rows of 64 events that the two towers are tried with."""
 
-SIDES = ("sequence", "two_towers", "tutorial")
+SEQUENTIAL_SIZES = (512, 2_048, 8_192)
+"""Batch sizes that the sequential tutorial is tried with; its own is 12,800."""
+
+SEQUENTIAL_EXAMPLES = 30_000
+"""Most examples of one of its passes."""
+
+PUBLISHED_SEQUENCE = {"dimensions": 32, "length": 10}
+"""Width and context of the sequential tutorial as it is published."""
+
+SIDES = ("sequence", "two_towers", "tutorial", "sequential", "wide_sequential")
+OURS = ("sequence", "two_towers")
 RATE = "examples_per_second"
+PER_CPU = "examples_per_cpu_second"
 
 
 def measure(folder: Path, runs: int, steps: int) -> dict[str, Any]:
@@ -47,9 +59,11 @@ def measure(folder: Path, runs: int, steps: int) -> dict[str, Any]:
         steps: Steps of ours that a run times, after as many others.
 
     Returns:
-        Examples per second of the two towers (`ours_…`), of the tutorial at its best batch size, and of the
-        sequence model (`sequence_…`); per second of processor time, too, which load changes less; ratios; and
-        `sequence_step_ms`: where a step's processor time goes.
+        Examples per second of the two towers (`ours_…`), of the tutorial at its best batch size, of the
+        sequence model (`sequence_…`), and of the sequential tutorial at its best batch size, as wide and long
+        as ours (`sequence_tutorial_…`) and as published (`sequence_tutorial_published_…`); per second of
+        processor time, too, which load changes less; ratios; and `sequence_step_ms`: where a step's processor
+        time goes.
     """
     told: dict[str, list[dict[str, Any]]] = {side: [] for side in SIDES}
     with tempfile.TemporaryDirectory(prefix="aisle-bench-") as workdir:
@@ -57,24 +71,30 @@ def measure(folder: Path, runs: int, steps: int) -> dict[str, Any]:
         run_in_own_process(f"{__name__}:prepare", given, limit_s=LIMIT_S)
         for _ in range(runs):
             for side in SIDES:
-                arguments = given if side == "tutorial" else {**given, "steps": steps}
+                arguments = {**given, "steps": steps} if side in OURS else given
                 told[side].append(
                     run_in_own_process(f"{__name__}:measure_{side}", arguments, limit_s=LIMIT_S)
                 )
-    ours, sequence, tutorial = (_median(told[side], RATE) for side in ("two_towers", "sequence", "tutorial"))
-    per_cpu = {side: _median(told[side], "examples_per_cpu_second") for side in SIDES}
+    speed = {side: _median(told[side], RATE) for side in SIDES}
+    per_cpu = {side: _median(told[side], PER_CPU) for side in SIDES}
     return {
-        "ours_examples_per_second": round(ours),
-        "tfrs_tutorial_examples_per_second": round(tutorial),
-        "ratio": round(ours / tutorial, 2),
+        "ours_examples_per_second": round(speed["two_towers"]),
+        "tfrs_tutorial_examples_per_second": round(speed["tutorial"]),
+        "ratio": round(speed["two_towers"] / speed["tutorial"], 2),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "ours_examples_per_cpu_second": round(per_cpu["two_towers"]),
         "tfrs_tutorial_examples_per_cpu_second": round(per_cpu["tutorial"]),
         "ours_batch_size": told["two_towers"][-1]["batch_size"],
         "tfrs_tutorial_batch_size": told["tutorial"][-1]["batch_size"],
-        "sequence_examples_per_second": round(sequence),
+        "sequence_examples_per_second": round(speed["sequence"]),
         "sequence_examples_per_cpu_second": round(per_cpu["sequence"]),
-        "sequence_ratio": round(sequence / tutorial, 2),
+        "sequence_tutorial_examples_per_second": round(speed["wide_sequential"]),
+        "sequence_tutorial_examples_per_cpu_second": round(per_cpu["wide_sequential"]),
+        "sequence_tutorial_batch_size": told["wide_sequential"][-1]["batch_size"],
+        "sequence_ratio": round(speed["sequence"] / speed["wide_sequential"], 2),
+        "sequence_tutorial_published_examples_per_second": round(speed["sequential"]),
+        "sequence_tutorial_published_examples_per_cpu_second": round(per_cpu["sequential"]),
+        "sequence_ratio_published": round(speed["sequence"] / speed["sequential"], 2),
         "sequence_step_ms": {
             part: round(statistics.median(one["step_ms"][part] for one in told["sequence"]), 1)
             for part in told["sequence"][0]["step_ms"]
@@ -120,6 +140,38 @@ def measure_tutorial(folder: str, workdir: str) -> dict[str, Any]:
     return {**best(tried), "events": len(events), "items": material.n_items}
 
 
+def measure_sequential(folder: str, workdir: str) -> dict[str, Any]:
+    """Speed of the sequential tutorial as it is published, at its best batch size."""
+    return _sequential(folder, workdir, **PUBLISHED_SEQUENCE)
+
+
+def measure_wide_sequential(folder: str, workdir: str) -> dict[str, Any]:
+    """Speed of the sequential tutorial as wide and as long as our model, at its best batch size."""
+    from pipelines.training.config import RetrievalConfig
+
+    ours = RetrievalConfig()
+    return _sequential(folder, workdir, dimensions=ours.dimensions, length=ours.history_length)
+
+
+def _sequential(folder: str, workdir: str, *, dimensions: int, length: int) -> dict[str, Any]:
+    import numpy as np
+
+    from pipelines.bench.sequential_tutorial import PADDING, contexts, examples_per_second
+
+    material = _material(folder, workdir)
+    events = material.learning
+    followed = np.flatnonzero(events.users[1:] == events.users[:-1])
+    chosen = np.sort(np.random.default_rng(0).permutation(followed)[:SEQUENTIAL_EXAMPLES])
+    names = np.append(np.asarray(material.trial.catalogue["item_id"].to_pylist(), str), PADDING)
+    rows = contexts(events.users, length)[chosen]
+    items = np.append(events.items, len(names) - 1)
+    tried = [
+        examples_per_second(names[items[rows]], names[items[chosen + 1]], dimensions, size)
+        for size in SEQUENTIAL_SIZES
+    ]
+    return best(tried)
+
+
 def best(tried: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What was told of the batch size with the most examples per second."""
     return dict(max(tried, key=lambda one: float(one[RATE])))
@@ -147,7 +199,7 @@ def _ours(
     told = {
         "batch_size": examples,
         RATE: steps * examples / seconds,
-        "examples_per_cpu_second": steps * examples / cpu_seconds,
+        PER_CPU: steps * examples / cpu_seconds,
     }
     return told, (model, batches)
 

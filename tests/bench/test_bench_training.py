@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipelines.bench.sequential_tutorial import contexts
 from pipelines.bench.training import best
 from pipelines.cli import main
 
@@ -16,6 +17,10 @@ FIELDS = {
     *("ours_examples_per_cpu_second", "tfrs_tutorial_examples_per_cpu_second"),
     *("ours_batch_size", "tfrs_tutorial_batch_size"),
     *("sequence_examples_per_second", "sequence_examples_per_cpu_second", "sequence_ratio"),
+    *("sequence_tutorial_examples_per_second", "sequence_tutorial_examples_per_cpu_second"),
+    *("sequence_tutorial_batch_size", "sequence_ratio_published"),
+    "sequence_tutorial_published_examples_per_second",
+    "sequence_tutorial_published_examples_per_cpu_second",
     *("sequence_step_ms", "events", "items", "runs"),
 }
 
@@ -41,6 +46,12 @@ def test_every_side_trains_and_every_figure_is_told(tmp_path: Path, capsys: pyte
         told["ours_examples_per_second"] / told["tfrs_tutorial_examples_per_second"], abs=0.01
     )
     assert set(told["sequence_step_ms"]) == {"batch", "items", "network", "whole", "update_and_rest"}
+
+
+def test_rows_of_the_last_events_begin_where_a_user_begins():
+    # Users 4 and 7 have two and three events; rows of three, -1 in front.
+    rows = contexts(np.array([4, 4, 7, 7, 7]), 3)
+    assert rows.tolist() == [[-1, -1, 0], [-1, 0, 1], [-1, -1, 2], [-1, 2, 3], [2, 3, 4]]
 
 
 def test_the_best_batch_size_is_the_fastest():
