@@ -12,8 +12,9 @@ Floats = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.float32]
 """[n] how strongly each item is related; 0 = not at all."""
 
-SHELF_WEIGHT = 0.5
-"""What the same category counts beside the likeness of vectors, in similar items."""
+SHELF_WEIGHT, LOOKS_WEIGHT, BUYERS_WEIGHT = 1.0, 0.5, 0.5
+"""What the same category, a like description and shared buyers count beside the likeness of vectors, in
+similar items. Who buys bananas buys milk too: buyers tell what goes with an item, not what could stand in."""
 LEAST_SHARE = 0.25
 """An item less than so much as like as the likest one is not called similar."""
 STAND_INS = 10
@@ -21,13 +22,15 @@ STAND_INS = 10
 
 
 def similar_to(bundle: Bundle, item: int, allowed: Mask | None, limit: int) -> Scores:
-    """How like the item every other one is: vectors, neighbours by shared buyers, and the shelf.
+    """How like the item every other one is: the shelf, vectors, descriptions, and shared buyers.
 
-    An item without history has a vector from its content and its shelf.
+    An item without history has its shelf, its description and a vector made from both.
     """
     likeness = np.maximum(similarities(bundle, bundle.item_vectors[item][None, :])[0], 0)
-    near = _by_item(bundle, bundle.neighbours[item], bundle.neighbour_scores[item])
-    scores = likeness + near + SHELF_WEIGHT * shared_shelf(bundle, item)
+    buyers = _by_item(bundle, bundle.neighbours[item], bundle.neighbour_scores[item])
+    looks = _by_item(bundle, bundle.lookalikes[item], bundle.lookalike_scores[item])
+    scores = likeness + SHELF_WEIGHT * shared_shelf(bundle, item) + LOOKS_WEIGHT * looks
+    scores += BUYERS_WEIGHT * buyers
     scores[item] = 0
     scores[scores < LEAST_SHARE * scores.max()] = 0
     return _best_of(scores, np.array([item]), allowed, limit)

@@ -6,9 +6,10 @@ import pytest
 from serving.bundle import Bundle
 from serving.filtering import Filters
 from serving.recommender import Context, Recommender
+from serving.related import similar_to
 from serving.reranking import RerankSettings
 from serving.users import LiveEvent, empty_user, user_batch, with_live_events
-from tests.serving_core.tiny_bundle import IDS, NOW, history
+from tests.serving_core.tiny_bundle import APPLE, BANANA, BREAD, IDS, NOW, PEAR, history
 
 BUYER = history(
     ("bread", "purchase", 2), ("banana", "purchase", 3), ("bread", "purchase", 6), ("bread", "purchase", 10)
@@ -92,6 +93,19 @@ def test_similar_items_are_of_the_same_shelf_first(recommender: Recommender):
     assert answer[0].source == "similar"
     assert answer[0].reason == "Similar to Salted Butter"
     assert "butter" not in ids(answer)
+
+
+def test_what_the_same_shoppers_buy_is_no_stand_in(tiny_bundle: Bundle):
+    # Whoever buys bananas buys bread, by now whatever else; and both are learned to be rather alike.
+    neighbours, vectors = tiny_bundle.neighbours.copy(), tiny_bundle.item_vectors.copy()
+    neighbours[BANANA] = BREAD, APPLE
+    vectors[BREAD] = 0.8 * vectors[BANANA] + 0.6 * vectors[BREAD]
+    scores = similar_to(replace(tiny_bundle, neighbours=neighbours, item_vectors=vectors), BANANA, None, 8)
+    # Likeness, share of the shelf, looks (half as much), shared buyers (half as much, the second half of that).
+    assert scores[BREAD] == pytest.approx(0.8 + 2 / 3 + 0.5, abs=1e-5)
+    assert scores[APPLE] == pytest.approx(1 / 1.0625**0.5 + 1 + 0.5 + 0.25, abs=1e-5)
+    # The pear is told by its looks, two thirds as like as the apple.
+    assert scores[PEAR] == pytest.approx(1 / 1.25**0.5 + 1 + 0.5 * 2 / 3, abs=1e-5)
 
 
 def test_bought_together_is_told_as_such_and_filled_with_what_is_popular(recommender: Recommender):
