@@ -101,7 +101,7 @@ def test_what_the_same_shoppers_buy_is_no_stand_in(tiny_bundle: Bundle):
     neighbours[BANANA] = BREAD, APPLE
     vectors[BREAD] = 0.8 * vectors[BANANA] + 0.6 * vectors[BREAD]
     scores = similar_to(replace(tiny_bundle, neighbours=neighbours, item_vectors=vectors), BANANA, None, 8)
-    # Likeness, share of the shelf, looks (half as much), shared buyers (half as much, the second half of that).
+    # Likeness, share of the shelf, looks (half), shared buyers (half, and the second one half of that).
     assert scores[BREAD] == pytest.approx(0.8 + 2 / 3 + 0.5, abs=1e-5)
     assert scores[APPLE] == pytest.approx(1 / 1.0625**0.5 + 1 + 0.5 + 0.25, abs=1e-5)
     # The pear is told by its looks, two thirds as like as the apple.
