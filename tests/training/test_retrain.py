@@ -114,7 +114,7 @@ def test_a_release_comes_out_that_recommends(trained: tuple[Path, Told, Told]):
     assert bundle.spec.ranker_outputs == ("purchase", "cart", "view")
     np.testing.assert_allclose(np.linalg.norm(bundle.item_vectors, axis=1), 1, rtol=1e-5)
     assert 0 < retrieval["recall_at_100"] <= 1
-    assert len(retrieval["curve"]["loss"]) == len(retrieval["curve"]["validation_recall_at_100"])
+    assert len(retrieval["curve"]["loss"]) == len(retrieval["curve"]["validation_ndcg_at_100"])
     assert ranking["auc"] > 0.7
     assert ranking["calibration_error"] < 0.05
 
