@@ -242,6 +242,10 @@ def no_release_sentence(releases: Releases) -> str:
         )
     if (error := releases.registry_state.error) is not None:
         return f"No release is on this machine, and the registry cannot be asked: {error}"
+    if releases.registry_state.checked_at is None:
+        return "The registry is being asked which release is approved; ask again in some seconds."
+    if (version := releases.registry_state.champion_version) is not None:
+        return f"Version {version} is approved and being fetched; ask again in some seconds."
     return (
         "No release has been approved yet. Move alias `champion` in the MLflow UI to a version that passed "
         "the gate, or run `aisle release promote`; serving follows within seconds."

@@ -16,6 +16,8 @@ CATEGORY_HABIT = 3
 """Events in a category from which on a shopper is said to shop there often."""
 ANCHORS = 50
 """Distinct items of the history that a reason may name."""
+BECAUSE = {"view": "because_looked", CART: "because_carted", "rating": "because_rated"}
+"""Reason by the type of event that a user met an item in; of other types, a shop's success is a purchase."""
 CART_HOURS = 12
 """For how long an item that was put into the cart is said to be in it."""
 
@@ -37,7 +39,9 @@ class Explainer:
         self._bundle = bundle
         rhythms = purchase_rhythms(bundle, user) if rhythms is None else rhythms
         self._rhythms = rhythms
-        self._bought = {item: place for place, item in enumerate(rhythms.keys.tolist())}
+        # Where looking or rating is all that a shop knows, nothing is said to be bought.
+        buys = not set(BECAUSE) & set(bundle.spec.target_types)
+        self._bought = {item: place for place, item in enumerate(rhythms.keys.tolist()) if buys}
         known = user.history_items[0] >= 0
         self._items = user.history_items[0][known]
         self._types = user.history_types[0][known]
@@ -116,9 +120,8 @@ class Explainer:
             if complement:
                 return Reason("bought_with", {"title": title})
             kind = self._type_name(self._newest[known])
-            if kind in self._bundle.spec.target_types:
-                return Reason("because_bought", {"title": title})
-            return Reason("because_carted" if kind == CART else "because_looked", {"title": title})
+            otherwise = "because_bought" if kind in self._bundle.spec.target_types else "because_looked"
+            return Reason(BECAUSE.get(kind, otherwise), {"title": title})
         return None
 
     def _because_of_taste(self, item: int, source: str, category: str | None) -> Reason:

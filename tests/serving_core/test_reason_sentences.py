@@ -1,4 +1,5 @@
 import string
+from dataclasses import replace
 
 import pytest
 
@@ -71,6 +72,17 @@ def test_a_neighbour_is_told_by_what_the_shopper_did_with_it(tiny_bundle: Bundle
     assert explained(tiny_bundle, PEAR, ("banana", "view", 1)) == "Because you looked at Bananas, 1 KG"
     assert explained(tiny_bundle, PEAR, ("banana", "cart", 1)) == "Because you chose Bananas, 1 KG"
     assert explained(tiny_bundle, BANANA, ("bread", "purchase", 1)) == "Often bought with Dark Bread"
+
+
+@pytest.mark.parametrize(
+    ("success", "sentence"),
+    [("view", "Because you looked at Bananas, 1 KG"), ("rating", "Because you rated Bananas, 1 KG")],
+)
+def test_where_nothing_is_sold_nothing_is_said_to_be_bought(tiny_bundle: Bundle, success: str, sentence: str):
+    spec = replace(tiny_bundle.spec, event_types=(success,), target_types=(success,))
+    bundle = replace(tiny_bundle, spec=spec)
+    assert explained(bundle, PEAR, ("banana", success, 1)) == sentence
+    assert explained(bundle, BANANA, ("banana", success, 1)) == "You looked at this recently"
 
 
 def test_what_followed_is_told_by_what_it_followed(tiny_bundle: Bundle):
