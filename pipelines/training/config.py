@@ -130,6 +130,9 @@ class RankingConfig(Frozen):
     task_weight: float = Field(default=1.0, ge=0)
     """Weight of the tasks' cross-entropies beside the listwise softmax loss of the score."""
 
+    silent_share: float = Field(default=0.5, gt=0)
+    """Lists without anything taken that one pass draws, as a share of the others; each stands for several."""
+
     sampled: int = Field(default=200, ge=2)
     """Items of a list that one pass looks at: what the user took, and a new draw of the others."""
 
@@ -139,7 +142,7 @@ class RankingConfig(Frozen):
     epochs: int = Field(default=3, ge=1)
     """Passes over the lists, unless they make fewer steps than the next field asks for."""
 
-    least_steps: int = Field(default=600, ge=1)
+    least_steps: int = Field(default=900, ge=1)
     """A small shop's lists are passed over until there were so many steps."""
 
     checks: int = Field(default=10, ge=1)

@@ -6,11 +6,12 @@ from math import log
 import numpy as np
 import pytest
 
+from pipelines.training.config import RankingConfig
 from pipelines.training.layers import Standardize
 from pipelines.training.ranking.calibration import fit_platt
 from pipelines.training.ranking.model import EXPECTED_RATING, linear_inputs, listwise_loss, sigmoid
 from pipelines.training.ranking.rows import RankingRows
-from pipelines.training.ranking.train import ndcg, sampled_columns, task_biases
+from pipelines.training.ranking.train import Batches, ndcg, sampled_columns, task_biases
 
 
 def rows(items: list[list[int]], labels: list[list[float]], wanted: list[int]) -> RankingRows:
@@ -81,6 +82,28 @@ def test_a_sample_holds_every_positive_and_stands_for_the_whole_list():
     # Two of five others are drawn: each stands for 2.5.
     np.testing.assert_allclose(weights, [[1.0, 2.5, 2.5], [1.0, 1.0, 0.0]])
     np.testing.assert_allclose(weights.sum(axis=1), [6.0, 2.0])
+
+
+def test_a_pass_takes_all_lists_that_tell_something_and_a_draw_of_the_silent_ones():
+    # Two of eight lists of three hold a positive; half as many of the six silent ones are drawn: one for six.
+    lists = rows([[1, 2, 3]] * 8, [[0, 1, 0], [0, 0, 0], [1, 0, 0], *[[0, 0, 0]] * 5], [1, 0, 1, *[0] * 5])
+    batches = Batches([lists], RankingConfig(batch_size=2, silent_share=0.5, sampled=3), seed=0)
+    assert batches.per_pass == 2
+    passes = [list(batches.one_pass(number)) for number in range(20)]
+    for made in passes:
+        assert len(made) == batches.per_pass
+        weights = np.concatenate([batch["weights"] for batch in made])
+        positives = np.concatenate([(batch["labels"][..., 0] > 0).any(axis=1) for batch in made])
+        assert sorted(weights[positives].sum(axis=1)) == [3, 3]
+        assert weights[~positives].sum(axis=1).tolist() == [18]
+
+
+def test_where_nothing_was_taken_all_lists_are_passed_over():
+    silent = rows([[1, 2]] * 3, [[0, 0]] * 3, [1] * 3)
+    batches = Batches([silent], RankingConfig(batch_size=2, silent_share=0.5), seed=0)
+    weights = [batch["weights"] for batch in batches.one_pass(0)]
+    assert batches.per_pass == len(weights) == 2
+    assert np.concatenate(weights).tolist() == [[1, 1]] * 3
 
 
 def test_training_starts_from_how_often_and_how_well():

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.optimize import minimize
 
 from pipelines.training.ranking.model import linear_inputs
-from pipelines.training.ranking.rows import RankingRows
+from pipelines.training.ranking.rows import RankingRows, telling
 
 FEW_LISTS = 500
 """With so many lists that hold a positive, or more, the network starts from nothing."""
@@ -31,10 +31,10 @@ def fit_linear(lists: list[RankingRows]) -> Floats | None:
     Returns:
         None where there are no lists with positives, or enough for a network.
     """
-    telling = [np.flatnonzero((np.nan_to_num(part.labels[..., 0]) > 0).any(axis=1)) for part in lists]
-    if not 0 < sum(len(some) for some in telling) < FEW_LISTS:
+    told = [np.flatnonzero(telling(part)) for part in lists]
+    if not 0 < sum(len(some) for some in told) < FEW_LISTS:
         return None
-    inputs, shares, listed, total = _problem(lists, telling)
+    inputs, shares, listed, total = _problem(lists, told)
     mean, deviation = inputs[listed].mean(axis=0), inputs[listed].std(axis=0)
     # What never differs says nothing of one item against another.
     deviation = np.where(deviation > 1e-6, deviation, np.inf).astype(np.float32)
@@ -57,10 +57,10 @@ def fit_linear(lists: list[RankingRows]) -> Floats | None:
 
 
 def _problem(
-    lists: list[RankingRows], telling: list[npt.NDArray[np.int64]]
+    lists: list[RankingRows], told: list[npt.NDArray[np.int64]]
 ) -> tuple[Floats, npt.NDArray[np.float64], npt.NDArray[np.bool_], float]:
     """Inputs `[L, C, F]`, shares of positives `[L, C]`, what is no padding `[L, C]`, weight of all lists."""
-    parts = list(zip(lists, telling, strict=True))
+    parts = list(zip(lists, told, strict=True))
     inputs = [
         linear_inputs(
             part.signals[some].astype(np.float32),

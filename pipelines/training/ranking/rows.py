@@ -59,6 +59,11 @@ def tasks_of(event_types: tuple[str, ...], target_types: tuple[str, ...]) -> tup
     return (target_types[0], *others, *ratings)
 
 
+def telling(rows: RankingRows) -> npt.NDArray[np.bool_]:
+    """[R] in which lists anything was taken by the first task."""
+    return np.asarray((np.nan_to_num(rows.labels[..., 0]) > 0).any(axis=1))
+
+
 def ranking_rows(material: Material, name: str) -> RankingRows:
     """Retrieve for the requests of that name as serving would have at their instant, and label the lists."""
     requests = material.requests(name)

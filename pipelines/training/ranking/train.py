@@ -16,7 +16,7 @@ from pipelines.training.material import VALIDATION, Material
 from pipelines.training.ranking.calibration import fit_platt
 from pipelines.training.ranking.linear import fit_linear
 from pipelines.training.ranking.model import EXPECTED_RATING, Ranker, RankingNetwork, sigmoid
-from pipelines.training.ranking.rows import RankingRows, ranking_rows, tasks_of
+from pipelines.training.ranking.rows import RankingRows, ranking_rows, tasks_of, telling
 from pipelines.training.tensorflow import Tensor, fix_seeds, tf
 from serving.bundle import Bundle
 
@@ -170,7 +170,11 @@ class Ratings:
 
 @dataclass(frozen=True, slots=True)
 class Batches:
-    """Batches of whole lists, in a new seeded order for every pass."""
+    """Batches of whole lists, in a new seeded order for every pass.
+
+    Every pass takes all lists in which something was taken, and a new draw of the others: those teach how
+    rare it is, for which fewer will do, and nothing of one item against another.
+    """
 
     lists: list[RankingRows]
     config: RankingConfig
@@ -179,7 +183,8 @@ class Batches:
     @property
     def per_pass(self) -> int:
         """Batches in one pass."""
-        return sum(-(-len(part) // self.config.batch_size) for part in self.lists)
+        sizes = (sum(told) for told in map(self._told_and_silent, self.lists))
+        return sum(-(-size // self.config.batch_size) for size in sizes)
 
     def dataset(self, passes: range) -> Any:
         """The batches of some passes, made while the model trains on the ones before."""
@@ -194,19 +199,34 @@ class Batches:
         return made.prefetch(BUFFERED)
 
     def one_pass(self, number: int) -> Iterator[dict[str, npt.NDArray[Any]]]:
-        """Every list once; a batch holds lists of one instant."""
+        """The lists of one pass; a batch holds lists of one instant."""
         rng = np.random.default_rng((self.seed, number))
         size = self.config.batch_size
         batches = [
-            (part, chosen)
+            (part, chosen, stands_for)
             for part in self.lists
-            for chosen in np.split(rng.permutation(len(part)), np.arange(size, len(part), size))
+            for drawn, stands_for in [self._drawn(part, rng)]
+            for chosen in np.split(rng.permutation(drawn), np.arange(size, len(drawn), size))
         ]
         for place in rng.permutation(len(batches)):
-            part, chosen = batches[place]
+            part, chosen, stands_for = batches[place]
             columns, weights = sampled_columns(part, chosen, self.config.sampled, rng)
+            weights *= np.where(telling(part)[chosen], 1, stands_for)[:, None]
             labels = part.labels[chosen[:, None], columns]
             yield {**network_inputs(part, chosen, columns), "labels": labels, "weights": weights}
+
+    def _told_and_silent(self, part: RankingRows) -> tuple[int, int]:
+        """How many lists with and without anything taken one pass takes of an instant."""
+        told = int(telling(part).sum())
+        silent = len(part) - told
+        return told, min(silent, round(self.config.silent_share * told)) if told else silent
+
+    def _drawn(self, part: RankingRows, rng: np.random.Generator) -> tuple[npt.NDArray[np.int64], np.float32]:
+        """Lists of one pass over an instant, and how many each of the silent ones stands for."""
+        told, taken = telling(part), self._told_and_silent(part)[1]
+        silent = np.flatnonzero(~told)
+        drawn = np.append(np.flatnonzero(told), rng.permutation(silent)[:taken])
+        return drawn, np.float32(len(silent) / max(taken, 1))
 
 
 def sampled_columns(
