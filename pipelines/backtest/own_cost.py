@@ -14,7 +14,7 @@ from pipelines.training.trial import Trial
 START_S = 30.0
 """Starting, tracing and compiling graphs, writing them into the bundle."""
 
-STEP_S = 4e-11
+STEP_S = 3.5e-11
 """Per multiplication of a step of retrieval."""
 
 LOOK_S = 2e-11
@@ -59,7 +59,8 @@ def training_seconds(trial: Trial, config: TrainingConfig) -> float:
     judged = len(trial.validation.histories)
     batches = max(1, -(-lists // ranking.batch_size))
     passes = max(ranking.epochs, -(-ranking.least_steps // batches))
-    passed = passes * lists * min(ranking.sampled, config.candidates)
+    passed = min(passes * batches, max(ranking.epochs * batches, ranking.least_steps)) * ranking.batch_size
+    passed *= min(ranking.sampled, config.candidates)
     passed += min(passes, ranking.checks) * judged * config.candidates
     return (
         START_S

@@ -69,7 +69,7 @@ class RetrievalConfig(Frozen):
     most_ids: int = Field(default=20_000, ge=1)
     """Items with a vector of their own, the most frequent ones: bounds the cost of a step."""
 
-    negatives: int = Field(default=512, ge=1)
+    negatives: int = Field(default=2_048, ge=1)
     """Items drawn from the catalogue for a batch, shared by all its events."""
 
     hard_negatives: float = Field(default=0, ge=0, lt=1)
@@ -81,13 +81,13 @@ class RetrievalConfig(Frozen):
     batch_size: int = Field(default=16, ge=1)
     """Rows of `history_length` events per step."""
 
-    epochs: int = Field(default=18, ge=1)
+    epochs: int = Field(default=16, ge=1)
     """Passes over the events, unless they make fewer or more steps than the next two fields allow."""
 
     least_steps: int = Field(default=400, ge=1)
     """A small shop's events are passed over until there were so many steps."""
 
-    most_steps: int = Field(default=2_600, ge=1)
+    most_steps: int = Field(default=2_400, ge=1)
     """A large shop's training ends here; what it saw is then a sample."""
 
     checks: int = Field(default=9, ge=1)
