@@ -9,11 +9,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 LOCKS := requirements/bootstrap.txt requirements/all.txt
+# Spark is 430 MB, which only its tests need: a lock of its own, laid over the other.
+SPARK := $(VENV)/.spark
 
 # pip of the machine, acting on the environment: works where Python comes without `ensurepip`, too.
 PIP := $(PYTHON) -m pip --python $(BIN)/python --disable-pip-version-check
 COMPILE := $(BIN)/python -m uv pip compile --quiet --universal --generate-hashes --no-emit-index-url \
 	--no-annotate --no-header --python-version 3.11
+EXTRAS := airflow demo dev serving training
 CODE := dags feature_repo infra pipelines serving tests
 
 .DEFAULT_GOAL := help
@@ -30,7 +33,7 @@ demo: $(INSTALLED) ## Run the whole loop on real shop data and keep it running; 
 features: $(INSTALLED) ## Serve features to other teams on 127.0.0.1:6566; how to ask: docs/features.md
 	@$(BIN)/aisle features serve $(ARGS)
 
-test: $(INSTALLED) ## Run the whole test suite; ARGS goes to pytest
+test: $(INSTALLED) $(SPARK) ## Run the whole test suite; ARGS goes to pytest
 	@$(BIN)/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: $(INSTALLED) ## Format, lint, types, import rules, and releases that break; changes nothing
@@ -46,8 +49,9 @@ format: $(INSTALLED) ## Format the code and correct what the linter can
 
 lock: $(INSTALLED) ## Compile the lock files anew from pyproject.toml; ARGS=--upgrade takes newer versions
 	echo 'uv' | $(COMPILE) $(ARGS) - --output-file requirements/bootstrap.txt
-	$(COMPILE) $(ARGS) --all-extras pyproject.toml --output-file requirements/all.txt
+	$(COMPILE) $(ARGS) $(EXTRAS:%=--extra %) pyproject.toml --output-file requirements/all.txt
 	$(COMPILE) $(ARGS) --extra serving pyproject.toml --output-file requirements/serving.txt
+	$(COMPILE) $(ARGS) --extra spark --constraint requirements/all.txt pyproject.toml --output-file requirements/spark.txt
 
 clean: ## Remove what runs and builds have left: var/, build/ and caches; .venv stays
 	rm -rf var build .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
@@ -66,4 +70,12 @@ $(INSTALLED): $(LOCKS) pyproject.toml
 		$(PIP) install --quiet --require-hashes --no-deps -r requirements/all.txt; }
 	@$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e . || \
 		$(PIP) install --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+# PySpark comes as source: it is packed by the locked setuptools.
+$(SPARK): requirements/spark.txt $(INSTALLED)
+	@echo "Installing Spark for its tests (the first time takes a minute) ..."
+	@$(BIN)/python -m uv pip install --quiet --python $(BIN)/python --require-hashes --no-deps \
+		--no-build-isolation-package pyspark -r requirements/spark.txt || \
+		$(PIP) install --quiet --require-hashes --no-deps --no-build-isolation -r requirements/spark.txt
 	@touch $@

@@ -32,9 +32,18 @@ def unmet(wanted, lock):
     ]
 
 
-def test_the_whole_lock_meets_every_extra():
-    wanted = [*PROJECT["dependencies"], *(text for extra in EXTRAS.values() for text in extra)]
+def test_the_whole_lock_meets_every_extra_but_spark():
+    extras = [extra for name, extra in EXTRAS.items() if name != "spark"]
+    wanted = [*PROJECT["dependencies"], *(text for extra in extras for text in extra)]
     assert unmet(wanted, pinned("all")) == []
+    assert "pyspark" not in pinned("all")
+
+
+def test_the_spark_lock_meets_its_extra_and_changes_nothing_that_is_installed():
+    lock, whole = pinned("spark"), pinned("all")
+    assert unmet([*PROJECT["dependencies"], *EXTRAS["spark"]], lock) == []
+    assert lock.keys() - whole.keys() == {"pyspark", "py4j", "grpcio-status"}
+    assert {name for name in lock.keys() & whole.keys() if not lock[name] <= whole[name]} == set()
 
 
 def test_the_serving_lock_meets_its_extra_and_brings_no_training_side():
@@ -50,7 +59,7 @@ def test_serving_and_training_have_the_same_versions_of_what_they_share():
     assert {name for name in shared if not serving[name] <= whole[name]} == set()
 
 
-@pytest.mark.parametrize("name", ["all", "serving", "bootstrap"])
+@pytest.mark.parametrize("name", ["all", "serving", "spark", "bootstrap"])
 def test_every_package_has_a_hash_and_no_address(name):
     text = (ROOT / "requirements" / f"{name}.txt").read_text()
     packages = re.split(r"\n(?=[A-Za-z0-9])", text.strip())
