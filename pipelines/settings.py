@@ -28,6 +28,23 @@ class Settings(BaseSettings):
     feature_repo: Path = Path(__file__).resolve().parent.parent / "feature_repo"
     """Folder with the Feast declarations and `feature_store.yaml`."""
 
+    engine: Literal["duckdb", "spark"] = "duckdb"
+    """What computes features: DuckDB in the process itself, or Spark; see `docs/spark.md`."""
+
+    spark_master: str = "local[2]"
+    """Where Spark computes: `local[N]` on this machine, a cluster (`spark://…`, `yarn`, `k8s://…`), or a
+    Spark Connect server (`sc://host:15002`)."""
+
+    spark_memory: str = "2g"
+    """Memory of Spark's driver, which with `local[N]` is all there is."""
+
+    spark_partitions: int | None = Field(default=None, ge=1)
+    """Parts into which Spark splits what it sorts and joins; unset, Spark's own 200."""
+
+    spark_scratch: Path | None = None
+    """Folder that Spark's workers and this machine share, for what is computed once; unset, a temporary one
+    of this machine, which only `local[N]` can use."""
+
     redis_url: str | None = None
     """Redis as online store, such as `redis://127.0.0.1:6379/0`; unset, a SQLite file under `home`."""
 

@@ -15,7 +15,8 @@ from pipelines.errors import FeatureError
 from pipelines.features.config import FeatureConfig
 from pipelines.features.days import start_of
 from pipelines.features.declared import declared_views, lake_schema_of, lake_table_of
-from pipelines.features.engine import engine
+from pipelines.features.duckdb_engine import duckdb_engine
+from pipelines.features.engine import Connect
 from pipelines.features.interactions import item_pairs, user_affinity, user_category
 from pipelines.features.item_activity import item_activity
 from pipelines.features.profiles import item_profile, user_profile
@@ -82,6 +83,7 @@ def build_features(
     as_of: datetime | None = None,
     config: FeatureConfig | None = None,
     on_table: Callable[[str, int], None] | None = None,
+    connect: Connect = duckdb_engine,
 ) -> FeatureReport:
     """Compute every feature table from the lake, and replace it whole; the same input gives the same rows.
 
@@ -90,6 +92,7 @@ def build_features(
         as_of: Exclusive cutoff; by default just after the newest event.
         config: Choices behind the features.
         on_table: Told the name and rows of each table when it is done.
+        connect: Opens the engine that computes them.
 
     Raises:
         FeatureError: There is nothing to build from, or an expression failed.
@@ -101,7 +104,7 @@ def build_features(
     views = declared_views()
     rows: dict[str, int] = {}
     try:
-        with engine() as ours:
+        with connect() as ours:
             shop = known_shop(
                 ours.table(lake, "events", EVENT_COLUMNS, inputs["events"]),
                 ours.table(lake, "items", ITEM_COLUMNS, inputs["items"]),

@@ -44,16 +44,18 @@ def build(as_of: datetime | None, span_days: int | None, as_json: bool) -> None:
     """Compute the feature tables from the lake."""
     from pipelines.features.build import build_features
     from pipelines.features.config import FeatureConfig
+    from pipelines.features.engine import engine_of
     from pipelines.lake import open_lake
 
-    console = Console(quiet=as_json)
+    console, settings = Console(quiet=as_json), load_settings()
     config = FeatureConfig() if span_days is None else FeatureConfig(span_days=span_days)
     with console.step("Build features"):
         report = build_features(
-            open_lake(load_settings()),
+            open_lake(settings),
             as_of,
             config,
             lambda name, rows: console.info(f"  {name}: {rows:,} rows"),
+            engine_of(settings),
         )
     finish(report.model_dump(mode="json"), as_json=as_json)
 

@@ -1,70 +1,45 @@
-"""The engine that computes features: Ibis on DuckDB, over the tables of the lake."""
+"""The engine that computes features: what it must do, and which one the settings choose."""
 
-import itertools
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
+from typing import Protocol
 
-import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
-from ibis.backends.duckdb import Backend
 
+from pipelines.features.duckdb_engine import duckdb_engine
 from pipelines.lake import Lake
-
-MEMORY_LIMIT = "2GB"
-"""What DuckDB may hold in memory before it spills to disk; Python and Arrow come on top."""
-
+from pipelines.settings import Settings
 
 Keep = Callable[[ir.Table], ir.Table]
 """Computes a table once, for expressions that read it several times."""
 
-BATCH_ROWS = 100_000
-"""Rows that are written at a time."""
 
-
-@dataclass(frozen=True, slots=True)
-class Engine:
-    """One connection to the engine."""
-
-    backend: Backend
-    """The Ibis backend that runs the expressions."""
-
-    names: Iterator[int]
-    """Numbers for names of tables that are computed once."""
+class Engine(Protocol):
+    """One connection that runs Ibis expressions over the tables of the lake."""
 
     def table(self, lake: Lake, name: str, columns: Sequence[str], version: int | None = None) -> ir.Table:
         """A lake table as an expression, with these columns only."""
-        files = lake.uris(name, version)
-        if files and "://" not in lake.root:
-            table = self.backend.read_parquet(files, table_name=f"lake_{name}", union_by_name=True)
-        else:  # DuckDB needs an extension to read remote files: Arrow reads them for it
-            self.backend.con.register(f"lake_{name}", lake.dataset(name, version))
-            table = self.backend.table(f"lake_{name}")
-        return table.select(*columns)
+
+    def given(self, rows: pa.Table) -> ir.Table:
+        """Rows of this process as an expression."""
 
     def keep(self, table: ir.Table) -> ir.Table:
         """Compute a table once, for expressions that read it several times."""
-        return self.backend.create_table(f"kept_{next(self.names)}", table, temp=True)
 
     def rows(self, table: ir.Table, schema: pa.Schema) -> pa.RecordBatchReader:
-        """Run an expression and stream its rows, in no order and in exactly these types.
-
-        Ibis takes a sum of int64 for an int64; DuckDB makes it a 128-bit number, and Arrow a decimal.
-        """
-        found = self.backend.con.sql(self.backend.compile(table)).to_arrow_reader(BATCH_ROWS)
-        return pa.RecordBatchReader.from_batches(schema, (batch.cast(schema) for batch in found))
+        """Run an expression and stream its rows, in no order and in exactly these types."""
 
 
-@contextmanager
-def engine(memory_limit: str = MEMORY_LIMIT) -> Iterator[Engine]:
-    """Open a connection that ends, with everything it kept, when the block ends."""
-    with tempfile.TemporaryDirectory(prefix="aisle-features-") as spill:
-        backend = ibis.duckdb.connect(memory_limit=memory_limit, temp_directory=spill)
-        try:
-            backend.raw_sql("SET TimeZone = 'UTC'")  # or days would be those of this machine's zone
-            backend.raw_sql("SET preserve_insertion_order = false")
-            yield Engine(backend=backend, names=itertools.count())
-        finally:
-            backend.disconnect()
+Connect = Callable[[], AbstractContextManager[Engine]]
+"""Opens a connection that ends, with everything it kept, when its block ends."""
+
+
+def engine_of(settings: Settings) -> Connect:
+    """The engine that `AISLE_ENGINE` names; Spark is imported only when it is chosen."""
+    if settings.engine == "duckdb":
+        return duckdb_engine
+    from pipelines.features.spark_engine import spark_engine
+
+    return partial(spark_engine, settings)

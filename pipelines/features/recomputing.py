@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from pipelines.features.build import feature_tables
 from pipelines.features.config import FeatureConfig
 from pipelines.features.declared import declared_views, lake_schema_of
-from pipelines.features.engine import Engine, engine
+from pipelines.features.duckdb_engine import duckdb_engine
+from pipelines.features.engine import Connect, Engine
 from pipelines.features.shop import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS, Shop, known_shop
 from pipelines.lake import Lake
 
@@ -22,13 +23,14 @@ KEY_TABLES = {"user_id": ("events", "users"), "item_id": ("events", "items")}
 """Where the lake names entities."""
 
 
-def known_keys(lake: Lake, column: str) -> list[str]:
+def known_keys(lake: Lake, column: str, connect: Connect = duckdb_engine) -> list[str]:
     """Every entity that the lake names, sorted."""
     columns = {"events": EVENT_COLUMNS, "items": ITEM_COLUMNS, "users": USER_COLUMNS}
-    with engine() as ours:
+    with connect() as ours:
         tables = [ours.table(lake, name, columns[name]).select(column) for name in KEY_TABLES[column]]
         every = tables[0].union(*tables[1:]).distinct()
-        found = every.filter(every[column].notnull()).to_pyarrow()
+        every = every.filter(every[column].notnull())
+        found = ours.rows(every, pa.schema([(column, pa.string())])).read_all()
     return sorted(found[column].to_pylist())
 
 
@@ -39,6 +41,7 @@ def recomputed(
     until: datetime,
     config: FeatureConfig,
     versions: Mapping[str, int],
+    connect: Connect = duckdb_engine,
 ) -> dict[str, pa.Table]:
     """Return what was known of entities at an instant, computed from the events by today's code.
 
@@ -49,6 +52,7 @@ def recomputed(
         until: Instant at which the values were known.
         config: Choices behind the features.
         versions: Versions of the tables `events`, `items` and `users`.
+        connect: Opens the engine that computes them.
 
     Returns:
         By view, one row for each of its keys, in order: `known_at` and the features, null where nothing is
@@ -56,7 +60,7 @@ def recomputed(
     """
     computed = feature_tables(config)
     answer: dict[str, pa.Table] = {}
-    with engine() as ours:
+    with connect() as ours:
         of_all = _shop(ours, lake, as_of, config, versions) if WHOLE & _views_of(keys) else None
         for column, ids in keys.items():
             of_few = _shop(ours, lake, as_of, config, versions, column, ids)
@@ -104,9 +108,7 @@ def _shop(
     items = ours.table(lake, "items", ITEM_COLUMNS, versions["items"])
     users = ours.table(lake, "users", USER_COLUMNS, versions["users"])
     if column is not None:
-        name = f"wanted_{next(ours.names)}"
-        ours.backend.con.register(name, pa.table({column: ids}))
-        wanted = ours.backend.table(name)
+        wanted = ours.given(pa.table({column: ids}))
         events = events.semi_join(wanted, column)
         users = users.semi_join(wanted, column) if column == "user_id" else users.limit(0)
         items = items.semi_join(wanted, column) if column == "item_id" else items

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from pipelines.features.build import build_features
+from pipelines.features.engine import engine_of
 from pipelines.features.store import materialize
 from pipelines.lake import open_lake
 from pipelines.settings import load_settings
@@ -11,7 +12,8 @@ from pipelines.settings import load_settings
 
 def build(as_of: str | None) -> dict[str, Any]:
     """Build every feature table as known at `as_of` (None: just after the newest event)."""
-    report = build_features(open_lake(load_settings()), _instant(as_of))
+    settings = load_settings()
+    report = build_features(open_lake(settings), _instant(as_of), connect=engine_of(settings))
     return report.model_dump(mode="json")
 
 

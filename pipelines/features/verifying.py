@@ -24,6 +24,7 @@ from pipelines.features.comparing import (
 )
 from pipelines.features.config import FeatureConfig
 from pipelines.features.declared import declared_views
+from pipelines.features.engine import engine_of
 from pipelines.features.feast_repo import open_store
 from pipelines.features.provenance import last_build
 from pipelines.features.recomputing import known_keys, recomputed
@@ -87,17 +88,19 @@ def verify(settings: Settings, sample: int = 1000, seed: int = 0) -> VerifyRepor
         FeatureError: Nothing was built or materialized.
     """
     began = time.perf_counter()
-    lake, store = open_lake(settings), open_store(settings)
+    lake, store, connect = open_lake(settings), open_store(settings), engine_of(settings)
     build = last_build(lake)
     until = _served_until(store)
     config = FeatureConfig(span_days=build["config"]["span_days"])
     random = np.random.default_rng(seed)
-    keys = {column: _drawn(known_keys(lake, column), sample, random) for column in ("user_id", "item_id")}
+    keys = {
+        column: _drawn(known_keys(lake, column, connect), sample, random) for column in ("user_id", "item_id")
+    }
     now_versions = {name: lake.version(name) for name in ("events", "items", "users")}
-    truth = recomputed(lake, keys, build["as_of"], until, config, now_versions)
+    truth = recomputed(lake, keys, build["as_of"], until, config, now_versions, connect)
     then = truth
     if now_versions != build["inputs"]:
-        then = recomputed(lake, keys, build["as_of"], until, config, build["inputs"])
+        then = recomputed(lake, keys, build["as_of"], until, config, build["inputs"], connect)
     found = Findings()
     for name, view in declared_views().items():
         if name in truth:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from pipelines.features.build import feature_tables
 from pipelines.features.config import FeatureConfig
 from pipelines.features.declared import declared_views, lake_schema_of
-from pipelines.features.engine import engine
+from pipelines.features.duckdb_engine import duckdb_engine
 from pipelines.features.shop import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS, known_shop
 from pipelines.lake import SCHEMAS, Lake
 
@@ -69,7 +69,7 @@ def table_of(
     """The rows of one feature table, computed from a lake, in the order of key and time."""
     config = config or FeatureConfig()
     schema = lake_schema_of(declared_views()[view])
-    with engine() as ours:
+    with duckdb_engine() as ours:
         shop = known_shop(
             ours.table(lake, "events", EVENT_COLUMNS),
             ours.table(lake, "items", ITEM_COLUMNS),

@@ -14,7 +14,7 @@ from pipelines.features.build import feature_tables
 from pipelines.features.config import FeatureConfig
 from pipelines.features.days import day_of
 from pipelines.features.declared import declared_views, lake_schema_of
-from pipelines.features.engine import engine
+from pipelines.features.duckdb_engine import duckdb_engine
 from pipelines.features.shop import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS, known_shop
 from pipelines.lake import Lake
 
@@ -44,7 +44,7 @@ def ours(home: str) -> dict[str, Any]:
     lake = Lake(Path(home) / "lake")
 
     def build() -> dict[str, pa.Table]:
-        with engine() as duckdb:
+        with duckdb_engine() as duckdb:
             shop = known_shop(
                 duckdb.table(lake, "events", EVENT_COLUMNS),
                 duckdb.table(lake, "items", ITEM_COLUMNS),

@@ -1,0 +1,72 @@
+"""Features on one machine: Ibis on DuckDB, in this process."""
+
+import itertools
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import ibis
+import ibis.expr.types as ir
+import pyarrow as pa
+from ibis.backends.duckdb import Backend
+
+from pipelines.lake import Lake
+
+MEMORY_LIMIT = "2GB"
+"""What DuckDB may hold in memory before it spills to disk; Python and Arrow come on top."""
+
+BATCH_ROWS = 100_000
+"""Rows that are written at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class DuckDBEngine:
+    """One connection to a DuckDB of this process."""
+
+    backend: Backend
+    """The Ibis backend that runs the expressions."""
+
+    names: Iterator[int]
+    """Numbers for names of tables."""
+
+    def table(self, lake: Lake, name: str, columns: Sequence[str], version: int | None = None) -> ir.Table:
+        """A lake table as an expression, with these columns only."""
+        files = lake.uris(name, version)
+        if files and "://" not in lake.root:
+            table = self.backend.read_parquet(files, table_name=f"lake_{name}", union_by_name=True)
+        else:  # DuckDB needs an extension to read remote files: Arrow reads them for it
+            self.backend.con.register(f"lake_{name}", lake.dataset(name, version))
+            table = self.backend.table(f"lake_{name}")
+        return table.select(*columns)
+
+    def given(self, rows: pa.Table) -> ir.Table:
+        """Rows of this process as an expression."""
+        name = f"given_{next(self.names)}"
+        self.backend.con.register(name, rows)
+        return self.backend.table(name)
+
+    def keep(self, table: ir.Table) -> ir.Table:
+        """Compute a table once, for expressions that read it several times."""
+        return self.backend.create_table(f"kept_{next(self.names)}", table, temp=True)
+
+    def rows(self, table: ir.Table, schema: pa.Schema) -> pa.RecordBatchReader:
+        """Run an expression and stream its rows, in no order and in exactly these types.
+
+        Ibis takes a sum of int64 for an int64; DuckDB makes it a 128-bit number, and Arrow a decimal.
+        """
+        found = self.backend.con.sql(self.backend.compile(table)).to_arrow_reader(BATCH_ROWS)
+        return pa.RecordBatchReader.from_batches(schema, (batch.cast(schema) for batch in found))
+
+
+@contextmanager
+def duckdb_engine(memory_limit: str = MEMORY_LIMIT) -> Iterator[DuckDBEngine]:
+    """Open a connection that ends, with everything it kept, when the block ends."""
+    with tempfile.TemporaryDirectory(prefix="aisle-features-") as spill:
+        backend = ibis.duckdb.connect(memory_limit=memory_limit, temp_directory=spill)
+        try:
+            backend.raw_sql("SET TimeZone = 'UTC'")  # or days would be those of this machine's zone
+            backend.raw_sql("SET preserve_insertion_order = false")
+            yield DuckDBEngine(backend=backend, names=itertools.count())
+        finally:
+            backend.disconnect()
