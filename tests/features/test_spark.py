@@ -10,17 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from feast import FeatureStore, FeatureView, RepoConfig
 from pydantic import ValidationError
 
+from feature_repo.entities import user
 from pipelines.errors import FeatureError
 from pipelines.features.build import build_features, feature_tables
 from pipelines.features.config import FeatureConfig
 from pipelines.features.declared import declared_views, lake_table_of
 from pipelines.features.duckdb_engine import DuckDBEngine
 from pipelines.features.engine import Connect, engine_of
+from pipelines.features.feast_repo import open_store
 from pipelines.features.recomputing import known_keys, recomputed
 from pipelines.features.spark_session import spark_session
 from pipelines.lake import SCHEMAS, Lake, open_lake
@@ -28,6 +32,10 @@ from pipelines.settings import Settings
 from tests.features.conftest import AS_OF
 from tests.features.databases import missing
 from tests.features.small_shop import at, event, write_shop
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:unclosed <socket:ResourceWarning"  # pyspark leaves those to Python through which it takes rows
+)
 
 RELATIVE = 1e-9
 """How far two floats may lie apart; everything else is equal exactly."""
@@ -213,6 +221,54 @@ def test_what_overflows_is_an_error_and_not_another_number(spark: Connect):
         greatest = engine.given(pa.table({"n": pa.array([2**63 - 1])}))
         with pytest.raises(FeatureError, match=r"(?i)overflow"):
             engine.keep(greatest.mutate(n=greatest.n + 1))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The spark .* is an experimental feature:RuntimeWarning")
+def test_feasts_spark_store_finds_the_values_that_ours_finds(
+    built_home: Settings, spark: Connect, tmp_path: Path
+):
+    """In types, order and time zone it differs: `docs/spark.md`."""
+    from feast.infra.offline_stores.contrib.spark_offline_store.spark_source import SparkSource
+
+    rows = [
+        *[("u01", "2024-03-01T12:00:00"), ("u02", "2024-04-19T00:00:00"), ("u02", "2024-04-19T00:00:00")],
+        *[("u03", "2024-04-01T00:00:00.000001"), ("nobody", "2024-04-01T00:00:00")],
+        ("u05", "2019-12-01T00:00:00"),
+    ]
+    frame = pd.DataFrame(rows, columns=["user_id", "event_timestamp"]).assign(row=range(len(rows)))
+    frame["event_timestamp"] = pd.to_datetime(frame["event_timestamp"], utc=True, format="ISO8601")
+    lake, declared = open_lake(built_home), declared_views()
+    views = [declared[name] for name in ("user_activity", "user_affinity")]
+    refs = [f"{view.name}:{one.name}" for view in views for one in view.features]
+    with spark() as engine:
+        session: Any = engine.session  # type: ignore[attr-defined]
+        theirs = FeatureStore(
+            config=RepoConfig(
+                project="aisle",
+                provider="local",
+                registry=str(tmp_path / "registry.db"),
+                online_store={"type": "sqlite", "path": str(tmp_path / "online.db")},
+                offline_store={"type": "spark"},
+                entity_key_serialization_version=3,
+            )
+        )
+        for view in views:
+            table = lake_table_of(view)
+            session.read.parquet(*lake.uris(table)).createOrReplaceTempView(table)
+            source = SparkSource(name=table, table=table, timestamp_field="known_at")
+            schema = [*view.entity_columns, *view.features]
+            same = FeatureView(name=view.name, entities=[user], ttl=view.ttl, schema=schema, source=source)
+            theirs.apply([user, same])
+        found = theirs.get_historical_features(frame.copy(), refs).to_df().sort_values("row")
+        session.conf.unset("spark.sql.parser.quotedRegexColumnNames")  # Feast sets it for the whole session
+    wanted = open_store(built_home).get_historical_features(frame.copy(), refs).to_df()
+    assert found["row"].tolist() == wanted["row"].tolist() == list(range(len(rows)))
+    for ref in refs:
+        name = ref.partition(":")[2]
+        ours, other = (pa.array(one[name], from_pandas=True).to_pylist() for one in (wanted, found))
+        assert ours == other, name
+    assert wanted["spend_30d"].notna().tolist() == [True, True, True, True, False, False]
 
 
 def test_duckdb_computes_unless_told_otherwise_and_spark_is_not_imported():
