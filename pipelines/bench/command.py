@@ -53,6 +53,54 @@ def features(runs: int, scale: float, only: tuple[str, ...], as_json: bool) -> N
 
 
 @bench.command()
+@click.option(
+    "--events",
+    "sizes",
+    type=click.IntRange(min=1000),
+    multiple=True,
+    help="Events of a shop; may be given several times.  [default: from 100,000 to 20,000,000]",
+)
+@click.option(
+    "--engine", "only", type=click.Choice(["duckdb", "spark"]), multiple=True, help="Only this engine."
+)
+@click.option(
+    "--limit-s", type=click.FloatRange(min=1), default=900.0, show_default=True, help="For one measurement."
+)
+@click.option(
+    "--plot", type=click.Path(dir_okay=False, path_type=Path), help="Draw the figures into this SVG."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def engines(
+    sizes: tuple[int, ...], only: tuple[str, ...], limit_s: float, plot: Path | None, as_json: bool
+) -> None:
+    """Build features of growing synthetic shops on DuckDB and on Spark: seconds and peak memory.
+
+    Spark is set by AISLE_SPARK_…, as ever. Every measurement has a process of its own; an engine that does
+    not finish a size within the limit is not given a larger one.
+    """
+    from pipelines.bench.engines import measuring
+    from pipelines.bench.engines.plot import draw_engines, table_of
+
+    console = Console(quiet=as_json)
+    with tempfile.TemporaryDirectory(prefix="aisle-engines-") as folder:
+        told = measuring.measure_engines(
+            Path(folder),
+            sizes or measuring.SIZES,
+            only or measuring.ENGINES,
+            limit_s,
+            lambda engine, figure: console.info(f"  {engine}: {figure}"),
+        )
+    if plot is not None:
+        draw_engines(told, plot)
+    if as_json:
+        finish(told, as_json=True)
+    else:
+        console.table(
+            ["engine", "events", "time", "CPU", "memory"], table_of(told), title="Building features"
+        )
+
+
+@bench.command()
 @click.option("--users", "n_users", type=click.IntRange(min=1), default=35_000, show_default=True)
 @click.option("--items", "n_items", type=click.IntRange(min=30), default=18_000, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")

@@ -70,7 +70,7 @@ def spoken(name: str) -> str:
 
 def metric_bars(evaluation: Evaluation, metrics: Sequence[str], palette: Mapping[str, str]) -> str:
     """One panel of bars with 95 % intervals for each metric; one bar for each model."""
-    with _styled("metric_bars"):
+    with house_style("metric_bars"):
         models = list(evaluation.scores)
         figure = Figure(figsize=(9.6, 0.34 * len(models) + 1.0), layout="constrained")
         panels = figure.subplots(1, len(metrics), squeeze=False)[0]
@@ -107,7 +107,7 @@ def error_bars(
     """One panel of bars with 95 % intervals for each kind of error; one bar for each model."""
     palette = colours(list(errors), release)
     metrics = list(next(iter(errors.values())))
-    with _styled("error_bars"):
+    with house_style("error_bars"):
         figure = Figure(figsize=(9.6, 0.34 * len(errors) + 1.0), layout="constrained")
         panels = figure.subplots(1, len(metrics), squeeze=False)[0]
         for panel, metric in zip(panels, metrics, strict=True):
@@ -124,7 +124,7 @@ def error_bars(
 
 def slice_dots(evaluation: Evaluation, models: Sequence[str], palette: Mapping[str, str]) -> str:
     """The headline metric with its interval in every slice that has users, one dot for each model."""
-    with _styled("slice_dots"):
+    with house_style("slice_dots"):
         first = evaluation.slice_intervals[models[0]]
         names = [name for name, found in first.items() if found.users]
         figure = Figure(figsize=(9.6, 0.36 * len(names) + 0.9), layout="constrained")
@@ -161,7 +161,7 @@ def slice_dots(evaluation: Evaluation, models: Sequence[str], palette: Mapping[s
 
 def recall_curves(evaluation: Evaluation, palette: Mapping[str, str]) -> str:
     """Mean recall by length of list, one line for each model; long lists get a logarithmic axis."""
-    with _styled("recall_curves"):
+    with house_style("recall_curves"):
         figure = Figure(figsize=(4.7, 3.4), layout="constrained")
         panel = figure.subplots()
         longest = max(len(scores.recall_curve) for scores in evaluation.scores.values())
@@ -187,7 +187,7 @@ def recall_curves(evaluation: Evaluation, palette: Mapping[str, str]) -> str:
 
 def popularity_histogram(evaluation: Evaluation, models: Sequence[str], palette: Mapping[str, str]) -> str:
     """How popular the listed items are, beside what was really wished for."""
-    with _styled("popularity_histogram"):
+    with house_style("popularity_histogram"):
         figure = Figure(figsize=(4.7, 3.4), layout="constrained")
         panel = figure.subplots()
         bins = evaluation.popularity_bins
@@ -209,7 +209,7 @@ def popularity_histogram(evaluation: Evaluation, models: Sequence[str], palette:
 
 def calibration_plot(task: str, outcome: OutcomeScores, colour: str = RELEASE_COLOUR) -> str:
     """Promised against observed probability, in bins of equal count."""
-    with _styled(f"calibration_{task}"):
+    with house_style(f"calibration_{task}"):
         figure = Figure(figsize=(4.7, 3.4), layout="constrained")
         panel = figure.subplots()
         promised = [b.predicted for b in outcome.curve]
@@ -237,7 +237,7 @@ def calibration_plot(task: str, outcome: OutcomeScores, colour: str = RELEASE_CO
         return _svg(figure)
 
 
-def _styled(salt: str) -> AbstractContextManager[None]:
+def house_style(salt: str) -> AbstractContextManager[None]:
     """The house's style; `salt` keeps the ids of the plots of one page apart, and equal between runs."""
     style: Any = _STYLE | {"svg.hashsalt": salt}
     return mpl.rc_context(style)

@@ -1,0 +1,1 @@
+"""How building features grows with the events of a shop, on both engines."""
