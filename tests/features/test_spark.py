@@ -33,9 +33,11 @@ from tests.features.conftest import AS_OF
 from tests.features.databases import missing
 from tests.features.small_shop import at, event, write_shop
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore:unclosed <socket:ResourceWarning"  # pyspark leaves those to Python through which it takes rows
-)
+pytestmark = [
+    pytest.mark.timeout(900),  # half a minute each on idle cores, but Java starts cold
+    # pyspark leaves to Python to close what it takes rows through
+    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+]
 
 RELATIVE = 1e-9
 """How far two floats may lie apart; everything else is equal exactly."""
