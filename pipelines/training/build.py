@@ -21,7 +21,7 @@ from pipelines.settings import Settings
 from pipelines.training.catalogue import CODE_COLUMNS, item_codes
 from pipelines.training.config import TrainingConfig
 from pipelines.training.item_state import write_lookalikes, write_state_of
-from pipelines.training.material import VALIDATION
+from pipelines.training.material import PROFILE_VALUES, VALIDATION
 from pipelines.training.retrieval.instants import state_instants
 from pipelines.training.shop import Interactions, Shop, read_shop
 from pipelines.training.training_set import (
@@ -41,9 +41,6 @@ USER_SERVICE, ITEM_SERVICE = "retrieval_v1", "ranking_v1"
 
 HISTORY_VIEW = "user_history"
 """View of the lists of what a user did last; retrieval's own requests read the events instead."""
-
-PROFILE_VALUES = 50
-"""Most values of one profile feature with a code; rarer ones are unknown."""
 
 ROWS_AT_ONCE = 1_000_000
 """Rows of item features joined in one go: bounds the memory."""

@@ -55,17 +55,27 @@ def item_codes(
 
 def title_words(catalogue: pa.Table) -> npt.NDArray[np.int32]:
     """[n, TITLE_WORDS] codes of each title's first words that other titles share, 0 = none."""
-    return _shared_codes(
-        [WORD.findall(title.lower())[:TITLE_WORDS] for title in _texts(catalogue, "title")], TITLE_WORDS
-    )
+    return _shared_codes(_first_words(catalogue), TITLE_WORDS)
 
 
 def attribute_codes(catalogue: pa.Table) -> npt.NDArray[np.int32]:
     """[n, ATTRIBUTES] codes of each item's first attributes that other items share, 0 = none."""
     if "attributes" not in catalogue.column_names:
         return np.zeros((catalogue.num_rows, 0), np.int32)
-    lists = catalogue.column("attributes").to_pylist()
-    return _shared_codes([(values or [])[:ATTRIBUTES] for values in lists], ATTRIBUTES)
+    return _shared_codes(_first_attributes(catalogue), ATTRIBUTES)
+
+
+def code_texts(catalogue: pa.Table) -> dict[str, Sequence[str]]:
+    """By kind of code, what its codes from 1 on stand for: each level of category, brand, attribute, word."""
+    levels = _category_levels(_texts(catalogue, "category"))
+    return {
+        **{f"category_{level}": _distinct(texts)[1:] for level, texts in enumerate(levels, start=1)},
+        "brand": _distinct(_texts(catalogue, "brand"))[1:],
+        "attribute": _frequent(_first_attributes(catalogue))
+        if "attributes" in catalogue.column_names
+        else [],
+        "word": _frequent(_first_words(catalogue)),
+    }
 
 
 def price_levels(prices: npt.NDArray[np.float64], levels: int = 20) -> npt.NDArray[np.int32]:
@@ -79,15 +89,27 @@ def price_levels(prices: npt.NDArray[np.float64], levels: int = 20) -> npt.NDArr
 
 def _shared_codes(words: Sequence[Sequence[str]], width: int) -> npt.NDArray[np.int32]:
     """[n, width] codes of the frequent ones among words that come more than once, 0 = none."""
-    counts = Counter(chain.from_iterable(words))
-    frequent = [word for word, count in counts.most_common(VOCABULARY_WORDS) if count > 1]
-    code_of = {word: code for code, word in enumerate(frequent, start=1)}
+    code_of = {word: code for code, word in enumerate(_frequent(words), start=1)}
     codes = np.zeros((len(words), width), np.int32)
     sizes = np.array([len(row) for row in words], np.int64)
     rows = np.repeat(np.arange(len(words)), sizes)
     places = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
     codes[rows, places] = [code_of.get(word, 0) for word in chain.from_iterable(words)]
     return codes
+
+
+def _frequent(words: Sequence[Sequence[str]]) -> list[str]:
+    """The words that come more than once, the most frequent ones first."""
+    counts = Counter(chain.from_iterable(words))
+    return [word for word, count in counts.most_common(VOCABULARY_WORDS) if count > 1]
+
+
+def _first_words(catalogue: pa.Table) -> list[list[str]]:
+    return [WORD.findall(title.lower())[:TITLE_WORDS] for title in _texts(catalogue, "title")]
+
+
+def _first_attributes(catalogue: pa.Table) -> list[list[str]]:
+    return [(values or [])[:ATTRIBUTES] for values in catalogue.column("attributes").to_pylist()]
 
 
 def _texts(catalogue: pa.Table, column: str) -> list[str]:
@@ -106,9 +128,13 @@ def _category_levels(paths: Sequence[str]) -> list[list[str]]:
     ]
 
 
+def _distinct(texts: Sequence[str]) -> list[str]:
+    """The distinct texts in the order of their codes, the empty one first."""
+    return sorted({"", *texts})
+
+
 def _codes(texts: Sequence[str]) -> npt.NDArray[np.int32]:
     """1-based place among the distinct texts, 0 for the empty one."""
-    distinct, codes = np.unique(np.array(["", *texts], object).astype(str), return_inverse=True)
-    del distinct
+    codes = np.unique(np.array(["", *texts], object).astype(str), return_inverse=True)[1]
     narrow: npt.NDArray[np.int32] = codes[1:].astype(np.int32)
     return narrow

@@ -99,6 +99,12 @@ class RetrievalConfig(Frozen):
     learning_rate: float = Field(default=2e-3, gt=0)
     """Adam's first learning rate; it falls by a cosine to nothing."""
 
+    warm_steps: float = Field(default=0.5, gt=0, le=1)
+    """Share of the steps that a training makes which starts from an earlier release's weights."""
+
+    warm_rate: float = Field(default=0.5, gt=0, le=1)
+    """Share of the first learning rate that such a training begins with."""
+
     state_days: float = Field(default=7, gt=0)
     """Days between the instants at which users' features are known to retrieval."""
 

@@ -14,6 +14,9 @@ from serving.users import UserBatch
 VALIDATION = "validation"
 """Name of the requests that choices are made by."""
 
+PROFILE_VALUES = 50
+"""Most values of one profile feature with a code; rarer ones are unknown."""
+
 
 @dataclass(frozen=True, slots=True)
 class Requests:

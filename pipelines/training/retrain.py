@@ -3,19 +3,25 @@
 build_training_set → train_retrieval → train_ranking → (release: evaluate, write_item_state, seal)
 """
 
+import logging
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.errors import WrongUsageError
+from pipelines.errors import TrainingError, WrongUsageError
 from pipelines.settings import Settings, load_settings
 from pipelines.training.config import TrainingConfig
 from pipelines.training.item_state import write_item_state, write_state_of
-from pipelines.training.training_set import COUNTED, TEST, TrainingSet
+from pipelines.training.training_set import COUNTED, KEPT_WEIGHTS, TEST, TrainingSet
+
+if TYPE_CHECKING:
+    from pipelines.training.retrieval.kept import KeptWeights
+
+LOG = logging.getLogger(__name__)
 
 __all__ = ["build_training_set", "train_ranking", "train_retrieval", "write_item_state"]
 
@@ -41,26 +47,40 @@ def build_training_set(
     return _timed(lambda: build(settings, instant_of(as_of), Path(workdir).absolute(), chosen))
 
 
-def train_retrieval(as_of: datetime | str, workdir: Path | str) -> dict[str, Any]:
+def train_retrieval(
+    as_of: datetime | str, workdir: Path | str, start_from: Path | str | None = None
+) -> dict[str, Any]:
     """Train the sequence model; write item vectors and the query encoder into the bundle.
+
+    The weights are left beside the bundle, in the training set's folder, for a later training.
 
     Args:
         as_of: That of the training set, as a check.
         workdir: The bundle under construction.
+        start_from: Weights of an earlier release to go on from, if they fit and may be used; else training
+            is anew, and `warm_start` tells why.
     """
     from pipelines.training.retrieval.export import export
+    from pipelines.training.retrieval.kept import KeptWeights
     from pipelines.training.retrieval.sources import recalls, weigh_sources
     from pipelines.training.retrieval.train import train
+    from serving.bundle import Bundle
 
     material = _material(as_of, workdir)
 
     def step() -> dict[str, Any]:
-        trained = train(material)
+        start, reasons = _start(material, start_from)
+        trained = train(material, start)
+        bundle, config = Bundle.open(material.workdir), material.config.retrieval
+        weights = material.directory / KEPT_WEIGHTS
+        KeptWeights.of(trained.members, bundle, config, material.split).save(weights)
         parity = export(trained, material)
-        weights = weigh_sources(material)
+        shares = weigh_sources(material)
         return {
             **recalls(material),
-            **{f"{source}_weight": weight for source, weight in weights.items()},
+            **{f"{source}_weight": weight for source, weight in shares.items()},
+            "weights": str(weights),
+            "warm_start": {"used": start is not None, "reasons": reasons},
             "curve": trained.curve,
             "parameters": sum(int(np.prod(one.shape)) for one in trained.model.trainable_variables),
             "parity": parity.to_json(),
@@ -113,6 +133,25 @@ def instant_of(value: datetime | str) -> datetime:
             f"expected as_of as ISO 8601, such as 2018-01-01T00:00:00Z, received {value!r}"
         ) from error
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+
+
+def _start(material: TrainingSet, path: Path | str | None) -> "tuple[KeptWeights | None, list[str]]":
+    """The weights to go on from; None, with the reasons, where training is anew."""
+    from pipelines.training.retrieval.kept import KeptWeights
+    from pipelines.training.retrieval.warm_start import misfits, times_in_the_way
+
+    if path is None:
+        return None, ["no weights were given to go on from"]
+    try:
+        kept = KeptWeights.open(Path(path))
+    except TrainingError as error:
+        return None, [str(error)]
+    reasons = times_in_the_way(kept, material.split) or misfits(kept, material)
+    if reasons:
+        LOG.warning("retrieval is trained anew: %s", "; ".join(reasons))
+        return None, reasons
+    LOG.info("retrieval goes on from the weights of the release as of %s", kept.facts.as_of)
+    return kept, []
 
 
 def _count(material: TrainingSet, name: str) -> None:

@@ -5,6 +5,8 @@ It lies beside the bundle under construction, never in it:
     facts.json            split, names, versions            interactions.npz   what users did
     users.parquet         user ids by row                   requests-<name>.npz  users at an instant
     retrieval-users.npz   user features over time           items-<name>.npy   item features at an instant
+
+Training leaves `retrieval-weights.npz` there, for a later one to go on from.
 """
 
 import json
@@ -29,6 +31,7 @@ from serving.users import UserBatch
 
 FACTS, USERS, INTERACTIONS = "facts.json", "users.parquet", "interactions.npz"
 RETRIEVAL_USERS = "retrieval-users.npz"
+KEPT_WEIGHTS = "retrieval-weights.npz"
 COUNTED = "counted.txt"
 """Names the instant that the bundle's lists of related items are of, if training made them."""
 TEST, FINAL = "test", "final"

@@ -28,6 +28,8 @@ class Batches:
     chances: Chances
     config: RetrievalConfig
     seed: int
+    share: float = 1.0
+    """Of the steps of a training anew."""
 
     @property
     def per_epoch(self) -> int:
@@ -35,10 +37,15 @@ class Batches:
         return max(1, len(self.tape) // (self.config.history_length * self.config.batch_size))
 
     @property
-    def steps(self) -> int:
-        """Batches of the whole training."""
+    def steps_anew(self) -> int:
+        """Batches of a training that starts from nothing."""
         config = self.config
         return min(max(config.epochs * self.per_epoch, config.least_steps), config.most_steps)
+
+    @property
+    def steps(self) -> int:
+        """Batches of the whole training."""
+        return max(1, round(self.share * self.steps_anew))
 
     @property
     def checks(self) -> int:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.training.catalogue import attribute_codes, price_levels, title_words
+from pipelines.training.catalogue import CODE_COLUMNS, attribute_codes, code_texts, price_levels, title_words
 from pipelines.training.config import RetrievalConfig
 from pipelines.training.tensorflow import Tensor, tf
 
@@ -48,6 +48,21 @@ class ItemContent:
         known = np.take_along_axis(known, np.argsort(known == 0, axis=1, kind="stable"), 1)
         width = max(1, int((known > 0).sum(axis=1).max(initial=0)))
         return cls(item_codes[:, 0].astype(np.int32), known[:, :width].astype(np.int32))
+
+
+def content_names(catalogue: pa.Table, n_codes: int) -> npt.NDArray[np.str_]:
+    """[n_codes + 1] what each code of the bags stands for, such as `brand Acme`; "" for the code 0.
+
+    Args:
+        catalogue: That of `ItemContent.of`.
+        n_codes: The largest code.
+    """
+    texts = code_texts(catalogue)
+    levels = n_codes - sum(len(words) for words in texts.values())
+    # Levels are quantiles: the third of ten is not the third of twenty.
+    texts["price"] = [f"{level} of {levels}" for level in range(1, levels + 1)]
+    kinds = (*CODE_COLUMNS[1:], "price", "attribute", "word")
+    return np.array(["", *(f"{kind} {text}" for kind in kinds for text in texts[kind])], str)
 
 
 class ItemEncoder(tf.keras.layers.Layer):

@@ -10,9 +10,11 @@ from pipelines.training.fitting import fit_best
 from pipelines.training.layers import Standardize
 from pipelines.training.material import Material
 from pipelines.training.retrieval.batches import Batches
+from pipelines.training.retrieval.carrying import built, carry_over
 from pipelines.training.retrieval.content import ItemContent, ItemEncoder
 from pipelines.training.retrieval.hard import hard_chances
 from pipelines.training.retrieval.judge import FIGURE, ValidationJudge
+from pipelines.training.retrieval.kept import KeptWeights
 from pipelines.training.retrieval.members import Towers, joined
 from pipelines.training.retrieval.model import SequenceRetrieval, drawing_chances
 from pipelines.training.retrieval.query import QueryEncoder
@@ -28,12 +30,18 @@ class TrainedRetrieval:
     """A trained model and how it came about."""
 
     model: SequenceRetrieval | Towers
+    members: list[SequenceRetrieval]
+    """The models that it is joined of."""
     curve: dict[str, list[float]]
     """Per check: `loss` and the figure on validation; of one member after the other."""
 
 
-def train(material: Material) -> TrainedRetrieval:
+def train(material: Material, start: KeptWeights | None = None) -> TrainedRetrieval:
     """Train every member until validation gets no better, keep its best state, and join them.
+
+    Args:
+        material: What they are trained on.
+        start: Weights that fit, each member to go on from its own; by default all start from nothing.
 
     Raises:
         TrainingError: No user did anything twice.
@@ -47,14 +55,14 @@ def train(material: Material) -> TrainedRetrieval:
     bundle, first = Bundle.open(material.workdir), material.config.seed
     members, curve = [], {"loss": list[float](), FIGURE: list[float]()}
     for seed in range(first, first + material.config.retrieval.members):
-        model, its_curve = train_member(material, bundle, tape, seed)
+        model, its_curve = train_member(material, bundle, tape, seed, start)
         members.append(model)
         curve = {name: [*values, *its_curve[name]] for name, values in curve.items()}
-    return TrainedRetrieval(joined(members), curve)
+    return TrainedRetrieval(joined(members), members, curve)
 
 
 def train_member(
-    material: Material, bundle: Bundle, tape: Tape, seed: int
+    material: Material, bundle: Bundle, tape: Tape, seed: int, start: KeptWeights | None = None
 ) -> tuple[SequenceRetrieval, dict[str, list[float]]]:
     """One model in its best state, and its curve.
 
@@ -63,9 +71,12 @@ def train_member(
         bundle: The bundle under construction.
         tape: Of the learning events.
         seed: Of the weights, the order of the events and the negatives.
+        start: Weights to go on from; the first seed's are those of the first member.
     """
-    model, batches = begin(material, bundle, tape, seed)
+    model, batches = begin(material, bundle, tape, seed, warm=start is not None)
     config = material.config.retrieval
+    if start is not None:
+        carry_over(start, seed - material.config.seed, built(model, batches), bundle, config)
 
     def batches_of(part: int) -> Any:
         share = config.hard_negatives
@@ -82,14 +93,20 @@ def train_member(
     return model, curve
 
 
-def begin(material: Material, bundle: Bundle, tape: Tape, seed: int) -> tuple[SequenceRetrieval, Batches]:
-    """A compiled model whose weights are not trained yet, and its batches; arguments as of `train_member`."""
+def begin(
+    material: Material, bundle: Bundle, tape: Tape, seed: int, *, warm: bool = False
+) -> tuple[SequenceRetrieval, Batches]:
+    """A compiled model whose weights are not trained yet, and its batches; arguments as of `train_member`.
+
+    Where it is to go on from an earlier one's weights (`warm`), steps are fewer and begin smaller.
+    """
     config = material.config.retrieval
     fix_seeds(seed)
     chances = drawing_chances(np.bincount(material.learning.items, minlength=bundle.n_items))
-    batches = Batches(tape, material.user_states(), chances, config, seed)
+    share, rate = (config.warm_steps, config.warm_rate) if warm else (1.0, 1.0)
+    batches = Batches(tape, material.user_states(), chances, config, seed, share)
     model = build_model(material, bundle, batches)
-    schedule = tf.keras.optimizers.schedules.CosineDecay(config.learning_rate, batches.steps)
+    schedule = tf.keras.optimizers.schedules.CosineDecay(rate * config.learning_rate, batches.steps)
     model.compile(optimizer=tf.keras.optimizers.Adam(schedule))
     return model, batches
 
@@ -97,7 +114,7 @@ def begin(material: Material, bundle: Bundle, tape: Tape, seed: int) -> tuple[Se
 def build_model(material: Material, bundle: Bundle, batches: Batches) -> SequenceRetrieval:
     """The towers with sizes, statistics and content of this shop, their weights not trained yet."""
     spec, settled = bundle.spec, material.config.retrieval.settled_passes
-    share = min(1.0, batches.steps / batches.per_epoch / settled)
+    share = min(1.0, batches.steps_anew / batches.per_epoch / settled)
     config = material.config.retrieval.model_copy(
         update={"dropout": material.config.retrieval.dropout * share}
     )
