@@ -75,6 +75,10 @@ class Settings(BaseSettings):
     training_budget: Literal["full", "demo", "short"] = "full"
     """How long training may take: `demo` minutes on two cores, `short` even less; a shop wants `full`."""
 
+    warm_start: bool = False
+    """Whether retrieval's training goes on from the last champion's weights where they fit, with fewer steps,
+    instead of starting from nothing."""
+
     s3_endpoint_url: str | None = None
     """Address of an S3-compatible store when it is not Amazon's."""
 

@@ -8,6 +8,7 @@ run with its error, and fails the retraining's.
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from pipelines.features.provenance import last_build
@@ -17,7 +18,8 @@ from pipelines.release.gate import Decision
 from pipelines.release.promotion import auto_promote as leave_to_policy
 from pipelines.release.registration import CONTENT_TAG, Measured, Origin, register_release
 from pipelines.release.registry import Registry
-from pipelines.release.workplace import Workplace, clear_old_workplaces
+from pipelines.release.warm_start import NOT_ASKED, WEIGHTS_FOLDER, earlier_release, fetch_start
+from pipelines.release.workplace import Workplace, clear_old_workplaces, instant
 from pipelines.settings import Settings, load_settings
 from pipelines.tracking import Run, begin_run, end_run, fail_run, reopen_run, resume, run
 
@@ -47,7 +49,8 @@ def begin(as_of: str | None, settings: Settings | None = None) -> dict[str, Any]
     lake = open_lake(settings)
     versions = {table: lake.version(table) for table in LAKE_TABLES if lake.exists(table)}
     cutoff = as_of or last_build(lake)["as_of"].isoformat()
-    place = Workplace.begin(settings, cutoff, versions)
+    earlier = earlier_release(settings, instant(cutoff)) if settings.warm_start else None
+    place = Workplace.begin(settings, cutoff, versions, earlier.number if earlier else None)
     key = f"retrain:{place.as_of_text}:{place.inputs}"
     tags = {"as_of": place.as_of_text, "inputs": place.inputs}
     run_id = begin_run(settings, f"retrain {place.as_of:%Y-%m-%d}", key, tags=tags)
@@ -74,12 +77,18 @@ def training_set(as_of: str, run_id: str, settings: Settings | None = None) -> d
 
 
 def retrieval(as_of: str, run_id: str, settings: Settings | None = None) -> dict[str, Any]:
-    """Train the two-tower model; `seconds`, `recall_at_100`, and more."""
+    """Train the two-tower model, from an earlier release's weights by setting; `recall_at_100`, and more."""
     settings = settings or load_settings()
 
     def work(place: Workplace, step: Run) -> dict[str, Any]:
-        told = _trained(settings, "retrieval", "train_retrieval", place)
+        given: dict[str, Any] = {}
+        start = fetch_start(settings, place) if settings.warm_start else NOT_ASKED
+        if start.weights is not None:
+            given = {"start_from": str(start.weights)}
+        told = _trained(settings, "retrieval", "train_retrieval", place, **given)
         _log_training(step, told)
+        step.set_tags({"warm_start": start.told(told["warm_start"]["reasons"])})
+        resume(settings, run_id).log_file(Path(told["weights"]), WEIGHTS_FOLDER)
         return told
 
     return _step("retrieval", as_of, run_id, settings, work)
@@ -213,13 +222,14 @@ def _below(settings: Settings, name: str, run_id: str) -> Iterator[Run]:
         raise
 
 
-def _trained(settings: Settings, step: str, function: str, place: Workplace) -> dict[str, Any]:
+def _trained(settings: Settings, step: str, function: str, place: Workplace, **given: Any) -> dict[str, Any]:
     return _in_own_process(
         settings,
         step,
         f"pipelines.training.retrain:{function}",
         as_of=place.as_of_text,
         workdir=str(place.bundle),
+        **given,
     )
 
 

@@ -36,10 +36,20 @@ class Workplace:
     """Exclusive cutoff, UTC."""
     inputs: str
     """Hash of all that the result depends on: data, code and settings."""
+    start: int | None = None
+    """Version whose weights training goes on from, if they fit; None starts anew."""
 
     @classmethod
-    def begin(cls, settings: Settings, as_of: str, lake_versions: Mapping[str, int]) -> "Workplace":
+    def begin(
+        cls, settings: Settings, as_of: str, lake_versions: Mapping[str, int], start: int | None = None
+    ) -> "Workplace":
         """The workplace of this cutoff with these versions of the lake's tables, made if it is not there.
+
+        Args:
+            settings: Where workplaces are.
+            as_of: Exclusive cutoff, ISO 8601 with its offset.
+            lake_versions: By table.
+            start: Version whose weights training goes on from, if they fit.
 
         Raises:
             WrongUsageError: The cutoff is no instant with an offset from UTC.
@@ -50,12 +60,13 @@ class Workplace:
             "lake_versions": dict(sorted(lake_versions.items())),
             "training_budget": settings.training_budget,
             "code": code_sha256(),
+            **({"start": start} if settings.warm_start else {}),
         }
         inputs = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
         folder = _folder(settings, at)
         folder.mkdir(parents=True, exist_ok=True)
         _write_whole(folder / INPUTS, {"inputs": inputs, **told})
-        return cls(folder, at, inputs)
+        return cls(folder, at, inputs, start)
 
     @classmethod
     def open(cls, settings: Settings, as_of: str) -> "Workplace":
@@ -73,7 +84,7 @@ class Workplace:
                 f"expected a release begun for {as_of} in {folder}, but there is none; run the "
                 "retrain DAG from its first task, or `aisle train`"
             ) from error
-        return cls(folder, at, told["inputs"])
+        return cls(folder, at, told["inputs"], told.get("start"))
 
     @property
     def bundle(self) -> Path:

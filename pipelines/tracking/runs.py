@@ -98,6 +98,15 @@ class Run:
             else:
                 self.client.log_artifact(self.run_id, str(path), folder)
 
+    def fetch(self, path: str, folder: Path) -> Path | None:
+        """An artifact, copied into a folder; None where the run has none at that path."""
+        with translated(f"fetching {path}"):
+            above = path.rpartition("/")[0]
+            if path not in {entry.path for entry in self.client.list_artifacts(self.run_id, above or None)}:
+                return None
+            folder.mkdir(parents=True, exist_ok=True)
+            return Path(self.client.download_artifacts(self.run_id, path, str(folder)))
+
 
 @contextmanager
 def run(

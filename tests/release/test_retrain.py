@@ -25,6 +25,8 @@ class Steps:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.started_from: list[str | None] = []
+        self.misfits: list[str] = []
         self.failing: str | None = None
         self.passes = True
 
@@ -38,7 +40,7 @@ class Steps:
         return dict(getattr(self, name)(**arguments))
 
     def build_training_set(self, as_of: str, workdir: str) -> dict:
-        assert as_of == "2024-05-01T00:00:00+00:00"
+        assert as_of.endswith("T00:00:00+00:00")
         write_tiny_bundle(Path(workdir))
         return {
             "rows": 40,
@@ -49,8 +51,13 @@ class Steps:
             "lake_versions": {"events": 3},
         }
 
-    def train_retrieval(self, as_of: str, workdir: str) -> dict:
+    def train_retrieval(self, as_of: str, workdir: str, start_from: str | None = None) -> dict:
+        self.started_from.append(start_from and Path(start_from).read_text())
+        weights = Path(workdir).parent / "retrieval-weights.npz"
+        weights.write_text(f"weights of {as_of}")
         return {
+            "weights": str(weights),
+            "warm_start": {"used": start_from is not None and not self.misfits, "reasons": self.misfits},
             "seconds": 2.0,
             "recall_at_100": 0.5,
             "curve": {"loss": [3.0, 2.0]},
@@ -95,8 +102,8 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
     return steps
 
 
-def all_steps(settings) -> dict[str, dict]:
-    begun = retrain.begin(AS_OF, settings)
+def all_steps(settings, as_of: str = AS_OF) -> dict[str, dict]:
+    begun = retrain.begin(as_of, settings)
     told = {"begin": begun}
     for step in (
         retrain.training_set,
