@@ -176,3 +176,73 @@ def train(folder: Path, runs: int, steps: int, as_json: bool) -> None:
     with console.step(f"training steps on {folder.name}"):
         told = training.measure(folder, runs, steps)
     finish(told, as_json=as_json)
+
+
+@bench.command()
+@click.option(
+    "--events", type=click.IntRange(min=1_000), multiple=True, default=(100_000, 1_000_000, 10_000_000)
+)
+@click.option("--items", type=click.IntRange(min=100), multiple=True, default=(10_000, 100_000, 1_000_000))
+@click.option(
+    "--with-items",
+    type=click.IntRange(min=100),
+    default=10_000,
+    show_default=True,
+    help="Items of the shops whose events grow.",
+)
+@click.option(
+    "--with-events",
+    type=click.IntRange(min=1_000),
+    default=1_000_000,
+    show_default=True,
+    help="Events of the shops whose items grow.",
+)
+@click.option(
+    "--budget",
+    type=click.Choice(["full", "demo", "short"]),
+    default="demo",
+    show_default=True,
+    help="How long models are trained.",
+)
+@click.option(
+    "--limit",
+    "limit_s",
+    type=click.FloatRange(min=1),
+    default=3_600.0,
+    help="Seconds for each part of a shop.",
+)
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("var/growth"),
+    show_default=True,
+    help="Folder for growth.json and growth.svg; what is in the former stays, if it is of other sizes.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def growth(
+    events: tuple[int, ...],
+    items: tuple[int, ...],
+    with_items: int,
+    with_events: int,
+    budget: str,
+    limit_s: float,
+    out: Path,
+    as_json: bool,
+) -> None:
+    """Seconds and memory of each part of a training, in synthetic shops of growing size.
+
+    Every part runs in a process of its own. --events and --items may be given several times.
+    """
+    import json
+
+    from pipelines.bench.growth.measuring import kept, measure, sizes, with_shop
+    from pipelines.bench.growth.plot import write_plot
+
+    console = Console(quiet=as_json)
+    out.mkdir(parents=True, exist_ok=True)
+    shops = kept(out / "growth.json")
+    for size in sizes(events, items, with_events, with_items):
+        shops = with_shop(shops, measure(size, budget, limit_s, console))
+        (out / "growth.json").write_text(json.dumps({"shops": shops}, indent=1) + "\n", "utf-8")
+        write_plot(shops, out / "growth.svg")
+    finish({"shops": shops, "plot": str(out / "growth.svg")}, as_json=as_json)

@@ -1,0 +1,1 @@
+"""How training grows with events and with items."""
