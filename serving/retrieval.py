@@ -28,7 +28,10 @@ Integers = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 
 CHUNK = 128
-"""Users scored at once: bounds the memory of [CHUNK, n_items] scores."""
+"""Most users scored at once."""
+
+SCORES_AT_ONCE = 16_000_000
+"""Of users with items; fewer users are scored at once where there are very many items."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +70,16 @@ def retrieve(
             source, so that a narrow filter still fills its list.
     """
     limit = bundle.spec.candidates if limit is None else limit
+    chunk = min(CHUNK, max(1, SCORES_AT_ONCE // max(bundle.n_items, 1)))
     parts = [
         _retrieve_chunk(
             bundle,
-            users.rows(slice(start, start + CHUNK)),
-            None if queries is None else queries[start : start + CHUNK],
+            users.rows(slice(start, start + chunk)),
+            None if queries is None else queries[start : start + chunk],
             limit,
             allowed,
         )
-        for start in range(0, max(len(users), 1), CHUNK)
+        for start in range(0, max(len(users), 1), chunk)
     ]
     if len(parts) == 1:
         return parts[0]

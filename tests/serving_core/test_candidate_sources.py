@@ -1,5 +1,5 @@
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -50,6 +50,16 @@ def offered(*rows: list[int]) -> Offer:
 @pytest.fixture
 def users(tiny_bundle: Bundle):
     return user_batch(tiny_bundle, [BUYER, {}, LOOKER], [NOW] * 3)
+
+
+def test_in_a_large_catalogue_fewer_users_are_scored_at_once_and_get_the_same(
+    tiny_bundle: Bundle, users, monkeypatch: pytest.MonkeyPatch
+):
+    together = retrieve(tiny_bundle, users, None, limit=5)
+    monkeypatch.setattr("serving.retrieval.SCORES_AT_ONCE", 1)
+    apart = retrieve(tiny_bundle, users, None, limit=5)
+    for entry in fields(together):
+        np.testing.assert_array_equal(getattr(apart, entry.name), getattr(together, entry.name))
 
 
 def test_interest_is_the_sum_of_weights_halved_every_half_life(tiny_bundle: Bundle, users):

@@ -1,6 +1,7 @@
 """Content: items that are described like what the user took lately, by the cosine of their TF-IDF vectors."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Self
 
 import numpy as np
@@ -10,13 +11,16 @@ import scipy.sparse as sp
 
 from pipelines.training.baselines.interests import interests_in
 from pipelines.training.baselines.known import Known
-from pipelines.training.baselines.neighbours import BLOCK_VALUES, ItemNeighbours
+from pipelines.training.baselines.neighbours import ItemNeighbours
 from pipelines.training.baselines.text_terms import term_vectors
 from pipelines.training.histories import Histories
 
 MOST_PAIRS = 30_000_000
 """Pairs of items with a term in common that are looked at; terms beyond them are shared by too many items to
 name the nearest few."""
+
+PAIRS_AT_ONCE = 1_000_000
+"""Of these, looked at in one go: bounds the memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +51,18 @@ def similar_items(catalogue: pa.Table, *, neighbours: int = 30) -> ItemNeighbour
     vectors = term_vectors(catalogue)
     vectors = vectors[:, _telling(vectors.getnnz(axis=0))]
     near, by_term = ItemNeighbours.none(n_items, neighbours), sp.csr_matrix(vectors.T)
-    step = max(1, BLOCK_VALUES // max(n_items, 1))
-    for start in range(0, n_items, step):
-        near.fill(start, vectors[start : start + step] @ by_term)
+    starts = _block_starts(vectors)
+    for start, end in pairwise([*starts, n_items]):
+        near.fill(start, vectors[start:end] @ by_term)
     return near
+
+
+def _block_starts(vectors: sp.csr_matrix) -> list[int]:
+    """First rows of blocks that look at about as many pairs each, however many items there are."""
+    here = sp.csr_matrix((np.ones(vectors.nnz, np.int64), vectors.indices, vectors.indptr), vectors.shape)
+    pairs = np.cumsum(here @ vectors.getnnz(axis=0).astype(np.int64))
+    blocks = (np.append(0, pairs[:-1]) if len(pairs) else pairs) // PAIRS_AT_ONCE
+    return np.flatnonzero(np.diff(blocks, prepend=-1)).tolist()
 
 
 def _telling(shared: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:

@@ -12,6 +12,10 @@ FIGURE = "validation_ndcg_at_100"
 LENGTH = 100
 MOST_USERS = 2_000
 USERS_AT_ONCE = 256
+"""At most."""
+
+SCORES_AT_ONCE = 24_000_000
+"""Of users with items: fewer users are looked at in one go where there are very many items."""
 
 
 class ValidationJudge:
@@ -44,13 +48,14 @@ class ValidationJudge:
         vectors = self._encoders.item_vectors(n_items)
         queries = self._encoders.query_vectors(vectors, self._bundle, self._users)
         ranks = np.zeros(len(self._rows), np.int64)
-        for start in range(0, n_users, USERS_AT_ONCE):
-            scores = queries[start : start + USERS_AT_ONCE] @ vectors.T
+        at_once = min(USERS_AT_ONCE, max(1, SCORES_AT_ONCE // n_items))
+        for start in range(0, n_users, at_once):
+            scores = queries[start : start + at_once] @ vectors.T
             if not self._repeats:
-                had = self._users.history_items[start : start + USERS_AT_ONCE]
+                had = self._users.history_items[start : start + at_once]
                 at_user, at_event = np.nonzero(had >= 0)
                 scores[at_user, had[at_user, at_event]] = -np.inf
-            mine = (self._rows >= start) & (self._rows < start + USERS_AT_ONCE)
+            mine = (self._rows >= start) & (self._rows < start + at_once)
             ranks[mine] = ranks_of(scores, self._rows[mine] - start, self._items[mine])
         return ndcg(ranks, self._rows, n_users)
 
