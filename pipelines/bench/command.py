@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from pipelines.bench.features.sizes import Sizes
+from pipelines.bench.growth.names import GROWTH_PARTS
 from pipelines.console import Console, finish
 
 PARTS = ("point_in_time", "materialize", "online", "build")
@@ -212,6 +213,13 @@ def train(folder: Path, runs: int, steps: int, as_json: bool) -> None:
     help="Seconds for each part of a shop.",
 )
 @click.option(
+    "--until",
+    type=click.Choice(GROWTH_PARTS),
+    default=GROWTH_PARTS[-1],
+    show_default=True,
+    help="The last part to measure.",
+)
+@click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),
     default=Path("var/growth"),
@@ -226,6 +234,7 @@ def growth(
     with_events: int,
     budget: str,
     limit_s: float,
+    until: str,
     out: Path,
     as_json: bool,
 ) -> None:
@@ -242,7 +251,7 @@ def growth(
     out.mkdir(parents=True, exist_ok=True)
     shops = kept(out / "growth.json")
     for size in sizes(events, items, with_events, with_items):
-        shops = with_shop(shops, measure(size, budget, limit_s, console))
+        shops = with_shop(shops, measure(size, budget, limit_s, console, until))
         (out / "growth.json").write_text(json.dumps({"shops": shops}, indent=1) + "\n", "utf-8")
         write_plot(shops, out / "growth.svg")
     finish({"shops": shops, "plot": str(out / "growth.svg")}, as_json=as_json)

@@ -9,7 +9,7 @@ import pytest
 
 from pipelines.bench.growth import measuring
 from pipelines.bench.growth.measuring import kept, measure, sizes, with_shop
-from pipelines.bench.growth.parts import MEASURED
+from pipelines.bench.growth.names import GROWTH_PARTS
 from pipelines.bench.growth.plot import series, write_plot
 from pipelines.bench.growth.shop import AS_OF, write_shop
 from pipelines.cli import main
@@ -71,6 +71,9 @@ def test_a_part_that_passes_its_limit_is_told_and_those_behind_it_are_left_out(
     assert asked == ["draw", "features", "training_set", "sources"]
     assert (told["users"], told["training_set"]["peak_mb"]) == (200, 100)
     assert told["sources"] == {"ended": "sources ran past its limit of 60 s"}
+    assert set(measure((20_000, 300), "short", 60, Console(quiet=True), until="features")) == {
+        *("events", "items", "users", "budget", "features", "load"),
+    }
 
 
 def test_the_picture_has_a_line_for_each_part_that_was_measured(tmp_path: Path):
@@ -94,6 +97,6 @@ def test_every_part_of_a_training_is_measured(capsys: pytest.CaptureFixture[str]
         main(["bench", "growth", *size, "--budget", "short", "--out", str(tmp_path), "--json"])
     assert not ended.value.code
     [told] = json.loads(capsys.readouterr().out)["shops"]
-    for part in MEASURED:
+    for part in GROWTH_PARTS:
         assert set(told[part]) == {"seconds", "cpu_seconds", "peak_mb"}, part
     assert (tmp_path / "growth.svg").exists()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from pipelines.bench.growth.parts import MEASURED
+from pipelines.bench.growth.names import GROWTH_PARTS
 from pipelines.bench.growth.shop import users_of
 from pipelines.console import Console
 from pipelines.errors import AisleError
@@ -25,7 +25,9 @@ def sizes(events: Iterable[int], items: Iterable[int], with_events: int, with_it
     return sorted(wanted, key=lambda size: size[0] + 10 * size[1])
 
 
-def measure(size: Size, budget: str, limit_s: float, console: Console) -> dict[str, Any]:
+def measure(
+    size: Size, budget: str, limit_s: float, console: Console, until: str = GROWTH_PARTS[-1]
+) -> dict[str, Any]:
     """What every part of a training took in a shop of that size, each in a process of its own.
 
     Args:
@@ -33,6 +35,7 @@ def measure(size: Size, budget: str, limit_s: float, console: Console) -> dict[s
         budget: How long models are trained.
         limit_s: Seconds after which a part is killed; those behind it are then not measured.
         console: Where a person sees it.
+        until: The last part to measure.
 
     Returns:
         `events`, `items`, `users`, `budget`, `load` of the machine at the end, and by part `seconds`,
@@ -44,7 +47,7 @@ def measure(size: Size, budget: str, limit_s: float, console: Console) -> dict[s
         with console.step(f"Draw {events:,} events, {items:,} items"):
             given: dict[str, Any] = {"home": home, "events": events, "items": items}
             run_in_own_process(f"{PARTS}:draw", given, limit_s=limit_s)
-        for part in MEASURED:
+        for part in GROWTH_PARTS[: GROWTH_PARTS.index(until) + 1]:
             try:
                 with console.step(part):
                     told[part] = run_in_own_process(

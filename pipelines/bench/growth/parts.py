@@ -11,9 +11,6 @@ from pipelines.bench.growth.shop import AS_OF, write_shop
 from pipelines.lake import open_lake
 from pipelines.settings import Settings
 
-MEASURED = ("features", "training_set", "sources", "retrieval", "ranking")
-"""In the order in which they are done. Making the training set makes the candidate sources' lists, too."""
-
 
 def draw(home: str, events: int, items: int) -> dict[str, Any]:
     """Write the shop; it is not measured."""

@@ -9,9 +9,9 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from pipelines.bench.growth.parts import MEASURED
+from pipelines.bench.growth.names import GROWTH_PARTS
 
-COLOURS = dict(zip(MEASURED, ("#64748b", "#b8a99a", "#d97706", "#0f766e", "#7c3aed"), strict=True))
+COLOURS = dict(zip(GROWTH_PARTS, ("#64748b", "#b8a99a", "#d97706", "#0f766e", "#7c3aed"), strict=True))
 FIGURES = {"cpu_seconds": "CPU seconds", "peak_mb": "peak memory, MB"}
 AXES = {"events": "items", "items": "events"}
 """By panel what grows, and what stays."""
@@ -25,7 +25,7 @@ def write_plot(shops: Sequence[Mapping[str, Any]], path: Path) -> None:
         for row, (name, label) in zip(grid, FIGURES.items(), strict=True):
             for axes, grows in zip(row, AXES, strict=True):
                 line = series(shops, grows)
-                for part in MEASURED:
+                for part in GROWTH_PARTS:
                     points = [(one[grows], one[part][name]) for one in line if name in one.get(part, {})]
                     if points:
                         axes.plot(*zip(*points, strict=True), "o-", color=COLOURS[part], label=part)
