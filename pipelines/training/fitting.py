@@ -49,6 +49,7 @@ def fit_best(
     figure: str,
     epochs: int,
     patience: int,
+    begun: bool = False,
 ) -> dict[str, list[float]]:
     """Fit until the figure on validation gets no better, and put the best epoch's weights back.
 
@@ -59,12 +60,13 @@ def fit_best(
         figure: Name of the figure in the curve.
         epochs: Most epochs.
         patience: Epochs without a better figure before fitting stops.
+        begun: Whether the model was trained before: then its state at the beginning may be the best.
 
     Returns:
         The curve: per epoch `loss` and the figure.
     """
     curve: dict[str, list[float]] = {"loss": [], figure: []}
-    best, best_at, best_weights = float("-inf"), 0, model.get_weights()
+    best, best_at, best_weights = judge() if begun else float("-inf"), 0, model.get_weights()
     for epoch in range(epochs):
         loss = MeanLoss()
         model.fit(batches_of(epoch), epochs=1, verbose=0, callbacks=[loss])

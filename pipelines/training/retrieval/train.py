@@ -89,6 +89,7 @@ def train_member(
         figure=FIGURE,
         epochs=batches.checks,
         patience=config.patience,
+        begun=start is not None,
     )
     return model, curve
 
