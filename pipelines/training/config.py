@@ -102,7 +102,7 @@ class RetrievalConfig(Frozen):
     warm_steps: float = Field(default=0.5, gt=0, le=1)
     """Share of the steps that a training makes which starts from an earlier release's weights."""
 
-    warm_rate: float = Field(default=0.5, gt=0, le=1)
+    warm_rate: float = Field(default=0.1, gt=0, le=1)
     """Share of the first learning rate that such a training begins with."""
 
     state_days: float = Field(default=7, gt=0)
