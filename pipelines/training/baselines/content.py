@@ -19,6 +19,9 @@ MOST_PAIRS = 30_000_000
 """Pairs of items with a term in common that are looked at; terms beyond them are shared by too many items to
 name the nearest few."""
 
+PAIRS_OF_ITEM = 300
+"""So many for each item are looked at where that is more: else next to no item of a million had any."""
+
 PAIRS_AT_ONCE = 1_000_000
 """Of these, looked at in one go: bounds the memory."""
 
@@ -49,7 +52,8 @@ def similar_items(catalogue: pa.Table, *, neighbours: int = 30) -> ItemNeighbour
     """The items described most like each item, for a release to ship."""
     n_items = catalogue.num_rows
     vectors = term_vectors(catalogue)
-    vectors = vectors[:, _telling(vectors.getnnz(axis=0))]
+    most = max(MOST_PAIRS, PAIRS_OF_ITEM * n_items)
+    vectors = vectors[:, _telling(vectors.getnnz(axis=0), most)]
     near, by_term = ItemNeighbours.none(n_items, neighbours), sp.csr_matrix(vectors.T)
     starts = _block_starts(vectors)
     for start, end in pairwise([*starts, n_items]):
@@ -65,10 +69,10 @@ def _block_starts(vectors: sp.csr_matrix) -> list[int]:
     return np.flatnonzero(np.diff(blocks, prepend=-1)).tolist()
 
 
-def _telling(shared: npt.NDArray[np.integer]) -> npt.NDArray[np.bool_]:
-    """Which terms, of so many items each, are rare enough for all their pairs to be looked at."""
+def _telling(shared: npt.NDArray[np.integer], most: int) -> npt.NDArray[np.bool_]:
+    """Which terms, of so many items each, are so rare that their pairs, `most` in all, can be looked at."""
     rarest = np.argsort(shared, kind="stable")
-    within = np.cumsum(shared[rarest].astype(np.int64) ** 2) <= MOST_PAIRS
+    within = np.cumsum(shared[rarest].astype(np.int64) ** 2) <= most
     telling = np.zeros(len(shared), bool)
     telling[rarest[within]] = True
     return telling

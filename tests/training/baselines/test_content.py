@@ -86,3 +86,11 @@ def test_a_release_ships_the_items_most_alike(monkeypatch: pytest.MonkeyPatch):
     assert near.scores[1, 0] == pytest.approx(0.5**0.5 * RED_OF_HAT)
     monkeypatch.setattr("pipelines.training.baselines.content.PAIRS_AT_ONCE", 4)
     assert similar_items(HATS_AND_SHOES, neighbours=2).items.tolist() == near.items.tolist()
+
+
+def test_more_pairs_are_looked_at_where_there_are_more_items(monkeypatch: pytest.MonkeyPatch):
+    near = similar_items(HATS_AND_SHOES, neighbours=2)
+    monkeypatch.setattr("pipelines.training.baselines.content.MOST_PAIRS", 0)
+    assert similar_items(HATS_AND_SHOES, neighbours=2).items.tolist() == near.items.tolist()
+    monkeypatch.setattr("pipelines.training.baselines.content.PAIRS_OF_ITEM", 0)
+    assert (similar_items(HATS_AND_SHOES, neighbours=2).items == -1).all()
