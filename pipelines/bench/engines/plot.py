@@ -9,9 +9,9 @@ NAMES = {"duckdb": "DuckDB", "spark": "Spark"}
 
 def draw_engines(told: Mapping[str, Any], path: Path) -> None:
     """Write the figures of `measure_engines` as SVG; what did not finish is a cross at the limit."""
-    import matplotlib as mpl
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     from pipelines.evaluation.plots import CHAMPION_COLOUR, RELEASE_COLOUR, house_style
 
@@ -32,9 +32,11 @@ def draw_engines(told: Mapping[str, Any], path: Path) -> None:
         panel.set_xscale("log")
         panel.set_yscale("log")
         panel.set_xlabel("events")
-        panel.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(_short))
-        panel.yaxis.set_major_formatter(mpl.ticker.FuncFormatter(_short))
-        panel.grid()
+        for axis in (panel.xaxis, panel.yaxis):
+            axis.set_major_locator(LogLocator(subs=(1, 3)))
+            axis.set_major_formatter(FuncFormatter(_short))
+            axis.set_minor_locator(NullLocator())
+        panel.grid(visible=True)
 
     with house_style("engines"):
         figure = Figure(figsize=(9.0, 3.4), layout="constrained")
@@ -48,7 +50,7 @@ def draw_engines(told: Mapping[str, Any], path: Path) -> None:
             seconds.plot(late, limits, color=colours.get(engine), marker="x", linestyle="none")
         seconds.set_title("Seconds to build every feature table")
         memory.set_title("Peak memory in MB, children included")
-        seconds.legend(loc="upper left")
+        seconds.legend(loc="best", fontsize=8.5)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, format="svg", metadata={"Date": None, "Creator": None})
 
