@@ -15,6 +15,8 @@ from pipelines.settings import Settings
 
 AS_OF = datetime(2024, 5, 1, tzinfo=UTC)
 DAYS = 120
+DIFFERENT = 5_000
+"""Different values of a column, about."""
 LIST_LENGTH = 50
 """Elements of each list: a history of fifty events is about what a household of the demo has in a month."""
 
@@ -92,9 +94,10 @@ def _column(field: pa.Field, key: str, rows: int, random: np.random.Generator) -
 
 def _scalars(kind: pa.DataType, rows: int, random: np.random.Generator, unknown: float = 0.0) -> pa.Array:
     mask = random.random(rows) < unknown
-    numbers = random.integers(0, 5_000, rows)
+    numbers = random.integers(0, DIFFERENT, rows)
     if pa.types.is_string(kind):
-        return pa.array(np.char.add("value-", numbers.astype(str)), kind, mask=mask)
+        # Taken from a few: millions of texts out of NumPy come as several arrays.
+        return _ids("value-", np.arange(DIFFERENT)).take(pa.array(numbers, mask=mask))
     if pa.types.is_boolean(kind):
         return pa.array(numbers % 2 == 0, kind, mask=mask)
     return pa.array(numbers / 7 if pa.types.is_floating(kind) else numbers, kind, mask=mask)
