@@ -203,15 +203,15 @@ class Batches:
         rng = np.random.default_rng((self.seed, number))
         size = self.config.batch_size
         batches = [
-            (part, chosen, stands_for)
+            (part, chosen, counts)
             for part in self.lists
-            for drawn, stands_for in [self._drawn(part, rng)]
+            for drawn, counts in [self._drawn(part, rng)]
             for chosen in np.split(rng.permutation(drawn), np.arange(size, len(drawn), size))
         ]
         for place in rng.permutation(len(batches)):
-            part, chosen, stands_for = batches[place]
+            part, chosen, counts = batches[place]
             columns, weights = sampled_columns(part, chosen, self.config.sampled, rng)
-            weights *= np.where(telling(part)[chosen], 1, stands_for)[:, None]
+            weights *= counts[chosen, None]
             labels = part.labels[chosen[:, None], columns]
             yield {**network_inputs(part, chosen, columns), "labels": labels, "weights": weights}
 
@@ -221,12 +221,14 @@ class Batches:
         silent = len(part) - told
         return told, min(silent, round(self.config.silent_share * told)) if told else silent
 
-    def _drawn(self, part: RankingRows, rng: np.random.Generator) -> tuple[npt.NDArray[np.int64], np.float32]:
-        """Lists of one pass over an instant, and how many each of the silent ones stands for."""
+    def _drawn(
+        self, part: RankingRows, rng: np.random.Generator
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        """Lists of one pass over an instant, and `[R]` how many lists each one stands for if it is drawn."""
         told, taken = telling(part), self._told_and_silent(part)[1]
         silent = np.flatnonzero(~told)
         drawn = np.append(np.flatnonzero(told), rng.permutation(silent)[:taken])
-        return drawn, np.float32(len(silent) / max(taken, 1))
+        return drawn, np.where(told, 1, len(silent) / max(taken, 1)).astype(np.float32)
 
 
 def sampled_columns(

@@ -65,7 +65,7 @@ def ranks_of(
 ) -> npt.NDArray[np.int64]:
     """[T] 0-based rank of each item in its row of scores `[B, n]`, `LENGTH` behind the first so many."""
     length = min(LENGTH, scores.shape[1])
-    best = -np.partition(-scores, length - 1, axis=1)[:, :length]
+    best = np.partition(scores, -length, axis=1)[:, -length:]
     ahead = (best[rows] > scores[rows, items][:, None]).sum(axis=1)
     return np.where(ahead < length, ahead, LENGTH)
 
