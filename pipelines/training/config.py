@@ -69,6 +69,10 @@ class RetrievalConfig(Frozen):
     most_ids: int = Field(default=20_000, ge=1)
     """Items with a vector of their own, the most frequent ones: bounds the cost of a step."""
 
+    one_by_one: float = Field(default=0.5, ge=0, le=1)
+    """Share of the moments with several events that are learned as if these came one after the other; of the
+    others only what the next moment brings is learned."""
+
     negatives: int = Field(default=2_048, ge=1)
     """Items drawn from the catalogue for a batch, shared by all its events."""
 

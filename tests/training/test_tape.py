@@ -29,60 +29,92 @@ def random_tape(rows: list[tuple[int, int, int]]) -> Tape:
 
 def test_the_tape_holds_all_that_something_followed():
     tape = Tape.of(EVENTS)
-    assert tape.rows.tolist() == [0, 1, 2, 3, 5]
-    assert tape.next_starts.tolist() == [2, 2, 4, 4, 6]
-    assert tape.next_ends.tolist() == [4, 4, 5, 5, 7]
+    assert tape.rows.tolist() == [0, 1, 2, 3, 5, 7]
+    assert tape.own_ends.tolist() == [2, 2, 4, 4, 6, 9]
+    assert tape.next_ends.tolist() == [4, 4, 5, 5, 7, 9]
 
 
-def test_users_who_came_once_leave_an_empty_tape():
-    assert len(Tape.of(EVENTS.rows(EVENTS.users == 2))) == 0
+def test_users_of_one_event_leave_an_empty_tape():
+    assert len(Tape.of(interactions([(0, 1, 10), (1, 1, 10), (2, 3, 40)]))) == 0
     assert len(Tape.of(interactions([]))) == 0
 
 
-@given(HISTORIES)
-def test_what_is_foretold_is_the_same_users_next_moment_and_no_last_moment_is_on_the_tape(rows: list):
-    tape = random_tape(rows)
+@given(HISTORIES, st.integers(0, 99), st.sampled_from([0.0, 0.5, 1.0]))
+def test_what_is_foretold_lies_ahead_and_is_not_seen(rows: list, seed: int, one_by_one: float):
+    # Every event is an item of its own, so that targets tell which event they are.
+    ordered = sorted(rows, key=lambda row: (row[0], row[2]))
+    tape = Tape.of(interactions([(user, place, time) for place, (user, _, time) in enumerate(ordered)]))
+    if not len(tape):
+        return
     events = tape.events
-    for place, row in enumerate(tape.rows):
-        own = events.users == events.users[row]
-        later = events.times[own & (events.times > events.times[row])]
-        foretold = np.arange(tape.next_starts[place], tape.next_ends[place])
-        assert foretold.tolist() == np.flatnonzero(own & (events.times == later.min())).tolist()
-    last = {user: events.times[events.users == user].max() for user in set(events.users.tolist())}
-    ends = [last[user] for user in events.users.tolist()]
-    is_last = events.times == np.array(ends, np.int64)
-    assert sorted(tape.rows.tolist()) == np.flatnonzero(~is_last).tolist()
+    places = tape.cut(5, np.random.default_rng(seed))
+    batch = tape.batch(places, np.random.default_rng(seed), one_by_one)
+    own = batch["segments"][:, :, None] == batch["segments"][:, None, :]
+    seen = own & (batch["moments"][:, None, :] <= batch["moments"][:, :, None])
+    for row, column in np.ndindex(places.shape):
+        event, target = batch["items"][row, column], batch["targets"][row, column]
+        assert events.users[target] == events.users[event]
+        assert target > event
+        assert column in np.flatnonzero(seen[row, column])
+        watched = batch["items"][row, seen[row, column]]
+        assert target not in watched
+        of_user = events.users == events.users[event]
+        later = np.flatnonzero(of_user & (events.times > events.times[event]))
+        mates = np.flatnonzero(of_user & (events.times == events.times[event]))
+        comes_next = later[events.times[later] == events.times[later].min()] if len(later) else later
+        alone = one_by_one == 1 or not len(later)
+        if alone and event < mates[-1]:
+            assert event < target <= mates[-1]
+            assert watched.max() == event
+        elif alone or one_by_one == 0:
+            assert target in comes_next
+        else:
+            assert target in comes_next or target in mates
 
 
 def test_a_batch_tells_each_event_where_its_history_begins():
-    batch = Tape.of(EVENTS).batch(np.arange(5)[None], np.random.default_rng(0))
-    assert batch["items"].tolist() == [[0, 1, 2, 3, 5]]
-    assert batch["types"].tolist() == [[1, 2, 1, 2, 1]]
-    assert batch["gaps_s"].tolist() == [[0, 0, 40, 0, 0]]
-    assert batch["positions"].tolist() == [[0, 1, 2, 3, 0]]
-    assert batch["segments"].tolist() == [[1, 1, 1, 1, 2]]
-    assert batch["times_s"].tolist() == [[0, 0, 40, 40, 10]]
+    batch = Tape.of(EVENTS).batch(np.arange(6)[None], np.random.default_rng(0), 0.0)
+    assert batch["items"].tolist() == [[0, 1, 2, 3, 5, 7]]
+    assert batch["types"].tolist() == [[1, 2, 1, 2, 1, 1]]
+    assert batch["gaps_s"].tolist() == [[0, 0, 40, 0, 0, 0]]
+    assert batch["positions"].tolist() == [[0, 1, 2, 3, 0, 0]]
+    assert batch["segments"].tolist() == [[1, 1, 1, 1, 2, 3]]
+    assert batch["moments"].tolist() == [[0, 0, 2, 2, 4, 5]]
     assert set(batch["targets"][0, :2].tolist()) <= {2, 3}
-    assert batch["targets"][0, 2:].tolist() == [4, 4, 6]
+    assert batch["targets"][0, 2:].tolist() == [4, 4, 6, 8]
+
+
+def test_events_of_one_moment_taken_one_by_one_see_and_foretell_as_if_they_had_come_so():
+    batch = Tape.of(EVENTS).batch(np.arange(6)[None], np.random.default_rng(0), 1.0)
+    assert batch["moments"].tolist() == [[0, 1, 2, 3, 4, 5]]
+    assert batch["targets"][0, [0, 2, 3, 4, 5]].tolist() == [1, 3, 4, 6, 8]
+    assert batch["targets"][0, 1] in {2, 3}
 
 
 def test_every_item_of_the_next_moment_is_foretold_about_as_often():
     tape, rng = Tape.of(EVENTS), np.random.default_rng(0)
-    drawn = np.array([tape.batch(np.zeros((1, 1), np.int64), rng)["targets"][0, 0] for _ in range(400)])
+    drawn = np.array([tape.batch(np.zeros((1, 1), np.int64), rng, 0.0)["targets"][0, 0] for _ in range(400)])
     assert set(drawn.tolist()) == {2, 3}
     # Six deviations of 400 fair draws: 200 +- 60.
     assert 140 < (drawn == 2).sum() < 260
 
 
+def test_that_share_of_the_moments_is_taken_one_by_one():
+    tape, rng = Tape.of(EVENTS), np.random.default_rng(0)
+    drawn = np.array([tape.batch(np.zeros((1, 1), np.int64), rng, 0.25)["targets"][0, 0] for _ in range(400)])
+    # The rest of its own moment is item 1. Six deviations of 400 draws: 100 +- 52.
+    assert 48 < (drawn == 1).sum() < 152
+
+
 def test_a_history_that_is_cut_begins_anew_and_so_does_a_repeated_one():
     tape = Tape.of(EVENTS)
-    cut = tape.batch(np.array([[2, 3, 4]]), np.random.default_rng(0))
+    cut = tape.batch(np.array([[2, 3, 4]]), np.random.default_rng(0), 0.0)
     assert cut["positions"].tolist() == [[0, 1, 0]]
     assert cut["gaps_s"].tolist() == [[0, 0, 0]]
-    again = tape.batch(np.array([[2, 3, 0, 1, 2]]), np.random.default_rng(0))
+    again = tape.batch(np.array([[2, 3, 0, 1, 2]]), np.random.default_rng(0), 0.0)
     assert again["segments"].tolist() == [[1, 1, 2, 2, 2]]
     assert again["gaps_s"].tolist() == [[0, 0, 0, 0, 40]]
-    same = tape.batch(np.array([[4, 4]]), np.random.default_rng(0))
+    same = tape.batch(np.array([[4, 4]]), np.random.default_rng(0), 0.0)
     assert same["segments"].tolist() == [[1, 2]]
 
 
@@ -101,12 +133,13 @@ def test_cuts_are_full_and_hold_no_event_twice_but_where_there_are_too_few(
         return
     assert len(set(held.tolist())) == len(held)
     assert ((held >= 0) & (held < len(tape))).all()
-    batch = tape.batch(cuts, np.random.default_rng(seed))
+    batch = tape.batch(cuts, np.random.default_rng(seed), 0.5)
     same = batch["segments"][:, 1:] == batch["segments"][:, :-1]
     # Within a segment nothing is left out: the next event on the tape, one place on, not before in time.
     assert (np.diff(cuts, axis=1)[same] == 1).all()
     assert (np.diff(batch["positions"], axis=1)[same] == 1).all()
-    assert (np.diff(batch["times_s"], axis=1)[same] == batch["gaps_s"][:, 1:][same]).all()
+    times = tape.events.times[tape.rows[cuts]]
+    assert (np.diff(times, axis=1)[same] == batch["gaps_s"][:, 1:][same]).all()
     assert (batch["gaps_s"][:, 1:][~same] == 0).all()
 
 

@@ -103,7 +103,7 @@ class Batches:
         drawn = np.searchsorted(np.cumsum(chances), rng.random(self.config.negatives))
         drawn = np.minimum(drawn, len(chances) - 1).astype(np.int32)
         return {
-            **self.tape.batch(places, rng),
+            **self.tape.batch(places, rng, self.config.one_by_one),
             "user_features": features,
             "user_profile": profile,
             "negatives": drawn,

@@ -42,10 +42,11 @@ def hard_chances(model: SequenceRetrieval, batches: Batches, part: int, share: f
     for start in range(0, len(places), EVENTS_AT_ONCE):
         some = places[start : start + EVENTS_AT_ONCE]
         scores = queries[start : start + EVENTS_AT_ONCE] @ vectors.T
-        taken = batches.tape.next_ends[some] - batches.tape.next_starts[some]
+        starts = batches.tape.rows[some] + 1
+        taken = batches.tape.next_ends[some] - starts
         at = np.repeat(np.arange(len(some)), taken)
         within = np.arange(len(at)) - np.repeat(np.cumsum(taken) - taken, taken)
-        items = batches.tape.events.items[np.repeat(batches.tape.next_starts[some], taken) + within]
+        items = batches.tape.events.items[np.repeat(starts, taken) + within]
         scores[at, items] = -np.inf
         offered = np.argpartition(-scores, k - 1, axis=1)[:, :k]
         counts += np.bincount(offered.ravel(), minlength=len(vectors))

@@ -67,7 +67,7 @@ class SequenceRetrieval(tfrs.Model):
         """[B * L, D] what users want after each event, given the vectors [B * L, D] of the items."""
         batch, length = inputs["items"].shape
         own = inputs["segments"][:, :, None] == inputs["segments"][:, None, :]
-        not_later = inputs["times_s"][:, None, :] <= inputs["times_s"][:, :, None]
+        not_later = inputs["moments"][:, None, :] <= inputs["moments"][:, :, None]
         states = self.query.states(
             tf.reshape(vectors, [batch, length, vectors.shape[1]]),
             inputs["types"],

@@ -1,7 +1,8 @@
 """Training sequences: all users' events on one tape, cut into full rows, so that nothing is padding.
 
-What an event is to foretell is drawn from the user's next moment: the events of the next later instant, which
-is the next single event of a browser and the next basket of a shopper.
+Events of one user and instant are a moment: a shopper's basket, or what a log of whole days or seconds cannot
+tell apart. From a moment two things are to be learned: what the next one brings, given all of it, and what
+else it holds, given its first events, as a visitor is asked for a list after each of them.
 """
 
 from dataclasses import dataclass
@@ -17,29 +18,33 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Tape:
-    """The events after which something came; rows of one `Interactions` ordered by user and time."""
+    """The events behind which there are others; rows of one `Interactions` ordered by user and time."""
 
     events: Interactions
     rows: npt.NDArray[np.int64]
-    """[T] rows of the events that have a next moment."""
-    next_starts: npt.NDArray[np.int64]
-    """[T] first event of the next moment."""
+    """[T] rows of the events that are not their user's last."""
+    own_ends: npt.NDArray[np.int64]
+    """[T] first event behind the event's own moment."""
     next_ends: npt.NDArray[np.int64]
-    """[T] first event behind the next moment."""
+    """[T] first event behind the user's next moment; `own_ends` where there is none."""
 
     @classmethod
     def of(cls, events: Interactions) -> Self:
-        """Every user's events but those of the last moment, which nothing followed."""
+        """Every user's events but the last one, which nothing followed."""
         users, times = events.users, events.times
         begins = np.ones(len(events), bool)
         begins[1:] = (users[1:] != users[:-1]) | (times[1:] != times[:-1])
         firsts = np.append(np.flatnonzero(begins), len(events))
-        moments = np.cumsum(begins) - 1
-        starts = firsts[moments + 1]
-        followed = starts < len(events)
-        followed[followed] = users[starts[followed]] == users[followed]
-        rows = np.flatnonzero(followed)
-        return cls(events, rows, starts[rows], firsts[moments[rows] + 2])
+        rows = np.flatnonzero(users[1:] == users[:-1])
+        moments = np.cumsum(begins)[rows] - 1
+        own_ends = firsts[moments + 1]
+        goes_on = np.append(users, -1)[own_ends] == users[rows]
+        return cls(
+            events,
+            rows,
+            own_ends,
+            np.where(goes_on, firsts[np.minimum(moments + 2, len(firsts) - 1)], own_ends),
+        )
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -56,8 +61,16 @@ class Tape:
         rows = order[: len(order) // length * length].reshape(-1, length)
         return rng.permutation(rows)
 
-    def batch(self, places: npt.NDArray[np.int64], rng: np.random.Generator) -> Arrays:
-        """What the model sees of places `[B, L]` on the tape, and an item to foretell at each."""
+    def batch(self, places: npt.NDArray[np.int64], rng: np.random.Generator, one_by_one: float) -> Arrays:
+        """What the model sees of places `[B, L]` on the tape, and an item to foretell at each.
+
+        Args:
+            places: On the tape.
+            rng: Of the draws.
+            one_by_one: Share of the moments of which each event sees those before it alone and foretells one
+                of those behind it. In the others all events see each other and foretell the next moment. A
+                user's last moment is always of the first kind.
+        """
         events, rows = self.events, self.rows[places]
         users, times = events.users[rows], events.times[rows]
         index = np.arange(rows.shape[1])
@@ -66,14 +79,20 @@ class Tape:
         first = np.maximum.accumulate(np.where(begins, index, 0), axis=1)
         gaps = np.zeros(rows.shape, np.int64)
         gaps[:, 1:] = np.where(begins[:, 1:], 0, times[:, 1:] - times[:, :-1])
-        width = self.next_ends[places] - self.next_starts[places]
-        drawn = self.next_starts[places] + (rng.random(rows.shape) * width).astype(np.int64)
+        own_ends, next_ends = self.own_ends[places], self.next_ends[places]
+        ends, moment = np.unique(own_ends, return_inverse=True)
+        alone = (rng.random(len(ends)) < one_by_one)[moment.reshape(rows.shape)] | (next_ends == own_ends)
+        opens = begins.copy()
+        opens[:, 1:] |= alone[:, 1:] | (own_ends[:, 1:] != own_ends[:, :-1])
+        inside = alone & (rows + 1 < own_ends)
+        starts, stops = np.where(inside, rows + 1, own_ends), np.where(inside, own_ends, next_ends)
+        drawn = starts + (rng.random(rows.shape) * (stops - starts)).astype(np.int64)
         return {
             "items": events.items[rows],
             "types": events.types[rows],
             "gaps_s": gaps.astype(np.float32),
             "positions": (index - first).astype(np.int32),
             "segments": np.cumsum(begins, axis=1).astype(np.int32),
-            "times_s": (times - times.min()).astype(np.int32),
+            "moments": np.maximum.accumulate(np.where(opens, index, 0), axis=1).astype(np.int32),
             "targets": events.items[drawn],
         }
