@@ -61,8 +61,10 @@ def entity_rows(frame: pd.DataFrame, timestamp: str, keys: Sequence[str]) -> Ent
 
 def _instants(column: pd.Series) -> pa.Array:
     """Instants in microseconds UTC; parts of a microsecond are cut off, for they are not yet over."""
-    if isinstance(column.dtype, pd.DatetimeTZDtype) or column.dtype.kind == "M":
-        utc = pd.to_datetime(column, utc=True)
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        utc = column.dt.tz_convert("UTC")
+    elif column.dtype.kind == "M":
+        utc = column.dt.tz_localize("UTC")
     else:
         # Objects of several zones: one by one, or pandas would read naive and aware ones alike.
         utc = pd.to_datetime(

@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.features.asof import newest_rows, quoted
-from pipelines.features.positions import POSITION, rows_in_order
+from pipelines.features.picking import rows_in_order
+from pipelines.features.positions import POSITION
 
 
 def newest_of_each_key(

@@ -7,7 +7,7 @@ row that nobody asked for is left where it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +18,8 @@ import pyarrow.compute as pc
 
 from pipelines.errors import FeatureError
 from pipelines.features.asof import AT, ROW, JoinedView, asof_join, quoted
+from pipelines.features.newest_known import UNKNOWN, FeatureRows, Positions
+from pipelines.features.picking import picked, rows_in_order
 
 POSITION = "__position"
 """Column that numbers the feature rows."""
@@ -25,19 +27,8 @@ POSITION = "__position"
 KNOWN_AT, CREATED_AT = "__known_at", "__created_at"
 """Columns of the feature rows with their instants."""
 
-UNKNOWN = -1
-"""Position where nothing was known."""
-
 COLUMNS_AT_ONCE = 4
 """Features of a view that are read at a time."""
-
-ROWS_AT_ONCE = 131_072
-"""Feature rows that are read, and entity rows that are answered, at a time."""
-
-CHUNK_BYTES = 2**31 - 1
-"""What texts or lists of one Arrow array can hold; more of them are picked by wider offsets."""
-
-Positions = npt.NDArray[np.int32]
 
 
 class PointInTimeJoin:
@@ -69,22 +60,23 @@ class PointInTimeJoin:
 
     def known_at(self, view: JoinedView) -> pa.ChunkedArray:
         """Since when the row was known that each entity row finds; its time to live does not count."""
-        found = self._joined(replace(view, ttl=None), KNOWN_AT)
-        return found[KNOWN_AT].take(pc.sort_indices(found, sort_keys=[(ROW, "ascending")]))
+        positions = self.positions(replace(view, ttl=None))
+        query = f"SELECT {quoted(view.known_at)} AS {KNOWN_AT} FROM {view.relation}"  # noqa: S608 - quoted
+        instants = rows_in_order(self._connection, query)[KNOWN_AT]
+        return instants.take(pa.array(positions, mask=positions == UNKNOWN))
 
     def positions(self, view: JoinedView) -> Positions:
         """The number of the row that each entity row finds, in the order of its table; -1: none."""
-        found = self._joined(view, POSITION)
-        rows = found[ROW].to_numpy()
-        positions = np.full(self._entities.num_rows, UNKNOWN, np.int32)
-        positions[rows] = found[POSITION].fill_null(UNKNOWN).to_numpy()
-        return positions
+        entities, rows, are_numbers = self._narrow(view)
+        if not are_numbers or (self._created_before and view.created_at):
+            return self._joined(view, entities, rows)
+        keys, row_keys = _one_key(entities, rows, len(view.keys))
+        created_at = rows[CREATED_AT].combine_chunks() if view.created_at else None
+        known = FeatureRows(row_keys, _microseconds(rows[KNOWN_AT]), created_at, lookups=len(keys))
+        return known.newest(keys, _microseconds(entities[AT]), view.ttl)
 
     def features(self, view: JoinedView, positions: Positions) -> Iterator[tuple[str, Iterator[pa.Array]]]:
-        """Name and values of each feature at these positions, null where there is none; in parts of rows.
-
-        The parts of one feature are to be taken before the next one is asked for.
-        """
+        """Name and values of each feature at these positions, null where there is none; in parts of rows."""
         asked, places = _asked_for(positions)
         for start in range(0, len(view.features), COLUMNS_AT_ONCE):
             some = view.features[start : start + COLUMNS_AT_ONCE]
@@ -94,44 +86,50 @@ class PointInTimeJoin:
             for _, name in some:
                 yield name, picked(read.pop(0), places)
 
-    def _joined(self, view: JoinedView, wanted: str) -> pa.Table:
-        """`__row` and one of the columns of the feature rows for every entity row, in no order."""
-        entities, rows = self._narrow(view)
+    def _joined(self, view: JoinedView, entities: pa.Table, rows: pa.Table) -> Positions:
+        """The positions as DuckDB joins them: keys of any type, and rows created by then."""
         narrow = replace(
             view,
             relation="feature_rows",
-            keys=tuple((name, name) for name in entities.column_names[2:]),
-            features=((wanted, wanted),),
+            keys=tuple((f"__key_{place}", f"__key_{place}") for place in range(len(view.keys))),
+            features=((POSITION, POSITION),),
             known_at=KNOWN_AT,
             created_at=CREATED_AT if view.created_at else None,
         )
-        self._connection.register("feature_rows", rows)
+        numbers = pa.array(np.arange(rows.num_rows, dtype=np.int32))
+        self._connection.register("feature_rows", rows.append_column(POSITION, numbers))
         self._connection.register("entities", entities)
         self._connection.execute("SET preserve_insertion_order = false")
         query = asof_join(narrow, created_before=self._created_before)
         found = self._connection.sql(query).to_arrow_table()
         if found.num_rows != entities.num_rows:
             raise FeatureError(f"{entities.num_rows} entity rows in, {found.num_rows} out: report this")
-        return found
+        positions = np.full(entities.num_rows, UNKNOWN, np.int32)
+        positions[found[ROW].to_numpy()] = found[POSITION].fill_null(UNKNOWN).to_numpy()
+        return positions
 
-    def _narrow(self, view: JoinedView) -> tuple[pa.Table, pa.Table]:
-        """Entity rows and feature rows with their keys and instants only."""
-        columns = {f"__key_{place}": theirs for place, (_, theirs) in enumerate(view.keys)}
-        columns[KNOWN_AT] = view.known_at
+    def _narrow(self, view: JoinedView) -> tuple[pa.Table, pa.Table, bool]:
+        """Entity rows and feature rows with their keys and instants only, and whether all keys are numbers.
+
+        A number of a key is that of the different keys of the entity rows, on both sides.
+        """
+        columns = {f"__key_{place}": quoted(theirs) for place, (_, theirs) in enumerate(view.keys)}
+        columns[KNOWN_AT] = f"{quoted(view.known_at)}::TIMESTAMPTZ"
         if view.created_at:
-            columns[CREATED_AT] = view.created_at
-        read = ", ".join(f"{quoted(source)} AS {quoted(name)}" for name, source in columns.items())
+            columns[CREATED_AT] = quoted(view.created_at)
+        read = ", ".join(f"{source} AS {quoted(name)}" for name, source in columns.items())
         rows = rows_in_order(self._connection, f"SELECT {read} FROM {view.relation}")  # noqa: S608 - quoted
-        rows = rows.append_column(POSITION, pa.array(np.arange(rows.num_rows, dtype=np.int32)))
-        entities = self._entities.select([ROW, AT])
+        entities, are_numbers = self._entities.select([ROW, AT]), True
         for place, (ours, theirs) in enumerate(view.keys):
             name = f"__key_{place}"
             codes, different = self._coded(ours, view.relation, theirs, rows.schema.field(name).type)
             entities = entities.append_column(name, codes)
-            if different is not None:
+            if different is None:
+                are_numbers = False
+            else:
                 known = pc.index_in(rows[name], value_set=different, skip_nulls=True)
-                rows = rows.set_column(place, name, known).filter(pc.is_valid(known))
-        return entities, rows
+                rows = rows.set_column(place, name, known)
+        return entities, rows, are_numbers
 
     def _coded(
         self, name: str, relation: str, theirs: str, kind: pa.DataType
@@ -159,51 +157,23 @@ class PointInTimeJoin:
         return rows_in_order(self._connection, query)["key"]
 
 
-def rows_in_order(connection: Any, query: str, asked: npt.NDArray[np.bool_] | None = None) -> pa.Table:
-    """Return the rows of a scan in the order of its files, the same in every scan.
-
-    Args:
-        connection: To DuckDB.
-        query: Columns of one relation, without conditions.
-        asked: Which rows to return, by their numbers; those beyond its end are not. None: all.
-    """
-    connection.execute("SET preserve_insertion_order = true")
-    if asked is None:
-        return connection.sql(query).to_arrow_table()
-    reader = connection.sql(query).to_arrow_reader(ROWS_AT_ONCE)
-    parts, start = [], 0
-    for batch in reader:
-        some = asked[start : start + batch.num_rows]
-        if not len(some):
-            break
-        whole = len(some) == batch.num_rows and some.all()
-        parts.append(batch if whole else batch.slice(0, len(some)).filter(pa.array(some)))
-        start += batch.num_rows
-    return pa.Table.from_batches(parts, reader.schema)
+def _one_key(entities: pa.Table, rows: pa.Table, count: int) -> tuple[pa.Array, pa.Array]:
+    """The numbers of several keys as one number, the same on both sides; without any key all are alike."""
+    ours, theirs = (pa.array(np.zeros(table.num_rows, np.int32)) for table in (entities, rows))
+    for place in range(count):
+        here, there = (table[f"__key_{place}"].combine_chunks() for table in (entities, rows))
+        if place == 0:
+            ours, theirs = here, there
+            continue
+        different = pa.scalar(1 + (pc.max(here).as_py() or 0), pa.int64())
+        pairs = pc.add(pc.multiply(ours.cast(pa.int64()), different), here).dictionary_encode()
+        known = pc.add(pc.multiply(theirs.cast(pa.int64()), different), there)
+        ours, theirs = pairs.indices, pc.index_in(known, value_set=pairs.dictionary, skip_nulls=True)
+    return ours, theirs
 
 
-def picked(
-    column: pa.ChunkedArray,
-    places: pa.Array,
-    rows_at_once: int = ROWS_AT_ONCE,
-    chunk_bytes: int = CHUNK_BYTES,
-) -> Iterator[pa.Array]:
-    """Yield a column's values at these places, in parts; null where a place is.
-
-    Args:
-        column: Values.
-        places: Numbers of values, or null.
-        rows_at_once: Length of a part.
-        chunk_bytes: A column of more bytes is picked by 64-bit offsets.
-    """
-    kind = column.type
-    if column.nbytes > chunk_bytes:
-        column = column.cast(_with_wide_offsets(kind))
-    values = column.combine_chunks()
-    del column
-    for start in range(0, max(1, len(places)), rows_at_once):
-        part = values.take(places.slice(start, rows_at_once))
-        yield part if part.type == kind else part.cast(kind)
+def _microseconds(instants: pa.ChunkedArray) -> pa.Array:
+    return instants.combine_chunks().cast(pa.int64())
 
 
 def _asked_for(positions: Positions) -> tuple[npt.NDArray[np.bool_], pa.Array]:
@@ -213,13 +183,3 @@ def _asked_for(positions: Positions) -> tuple[npt.NDArray[np.bool_], pa.Array]:
     asked[positions[known]] = True
     places = (np.cumsum(asked, dtype=np.int32) - 1)[positions] if len(asked) else positions
     return asked, pa.array(places, mask=~known)
-
-
-def _with_wide_offsets(kind: pa.DataType) -> pa.DataType:
-    wide: dict[Callable[[pa.DataType], bool], pa.DataType] = {
-        pa.types.is_string: pa.large_string(),
-        pa.types.is_binary: pa.large_binary(),
-    }
-    if pa.types.is_list(kind):
-        return pa.large_list(kind.value_field.with_type(_with_wide_offsets(kind.value_type)))
-    return next((to for is_kind, to in wide.items() if is_kind(kind)), kind)

@@ -17,7 +17,12 @@ from pipelines.features.engine import Keep
 
 
 def changes_of_windows(
-    daily: ir.Table, key: str, windows: Mapping[str, Sequence[int]], span: Span, totals: Sequence[str] = ()
+    daily: ir.Table,
+    key: str,
+    windows: Mapping[str, Sequence[int]],
+    span: Span,
+    totals: Sequence[str] = (),
+    marks: Mapping[str, str] | None = None,
 ) -> list[ir.Table]:
     """Return the changes by which daily amounts enter and leave their windows.
 
@@ -27,20 +32,27 @@ def changes_of_windows(
         windows: For each amount, its windows in days; the totals are named `<amount>_<w>d`.
         span: Days that get rows: what left its windows before them is left out.
         totals: Amounts that are also summed from the beginning, under the name `<amount>_total`.
+        marks: Further columns of the changes, and the columns of `daily` that they are when a day ends.
 
     Returns:
         Tables of `key`, `day` (from whose start the change holds) and changes, for `running_totals`.
     """
     spans = sorted({w for spans in windows.values() for w in spans})
-    recent = daily.filter(daily.day >= span.from_day - spans[-1])
-    entering = {f"{amount}_{w}d": recent[amount] for amount, of in windows.items() for w in of}
-    tables = [recent.select(key, day=recent.day + 1, **entering)]
+    is_recent = daily.day >= span.from_day - spans[-1]
+    recent = daily.filter(is_recent)
+    # What holds from one day on is one row: the sum over all rows is what costs.
+    ever = {f"{amount}_total": daily[amount] for amount in totals}
+    ever |= {name: daily[column] for name, column in (marks or {}).items()}
+    began = daily if ever else recent
+    entering = {
+        f"{amount}_{w}d": ibis.ifelse(is_recent, daily[amount], 0) if ever else recent[amount]
+        for amount, of in windows.items()
+        for w in of
+    }
+    tables = [began.select(key, day=began.day + 1, **entering, **ever)]
     for w in spans:
         leaving = {f"{amount}_{w}d": -recent[amount] for amount, of in windows.items() if w in of}
         tables.append(recent.select(key, day=recent.day + 1 + w, **leaving))
-    if totals:
-        summed = {f"{amount}_total": daily[amount] for amount in totals}
-        tables.append(daily.select(key, day=daily.day + 1, **summed))
     return tables
 
 

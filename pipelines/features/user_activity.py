@@ -17,7 +17,7 @@ def user_activity(shop: Shop) -> ir.Table:
         "user_id",
         [
             *changes_of_windows(
-                shop.keep(_days(actions)),
+                shop.keep(_days(shop, actions)),
                 "user_id",
                 {
                     "views": WINDOWS,
@@ -29,18 +29,22 @@ def user_activity(shop: Shop) -> ir.Table:
                     "spend": (7, 30),
                     "units": (30,),
                     "discounted": (30,),
+                    "sessions": (30,),
+                    "baskets": (30,),
+                    "bought": (30,),
+                    "bought_again": (30,),
                 },
                 shop.span,
                 totals=("spend", "units", "purchase_days"),
-            ),
-            *changes_of_windows(
-                shop.keep(_visits(actions)), "user_id", {"sessions": (30,), "baskets": (30,)}, shop.span
-            ),
-            *changes_of_windows(
-                shop.keep(_repeats(shop)), "user_id", {"bought": (30,), "bought_again": (30,)}, shop.span
+                marks={
+                    "last_day": "day",
+                    "first_day": "day",
+                    "last_purchase_day": "bought_on",
+                    "first_purchase_day": "bought_on",
+                    "last_at_s": "last_at_s",
+                },
             ),
             *changes_of_distinct(shop.purchases, "user_id", "distinct_items_30d", 30, shop.span),
-            _marks(actions),
         ],
         span=shop.span,
         keep=shop.keep,
@@ -72,17 +76,26 @@ def user_activity(shop: Shop) -> ir.Table:
     )
 
 
-def _days(actions: ir.Table) -> ir.Table:
+def _days(shop: Shop, actions: ir.Table) -> ir.Table:
+    """One row for each user and day with actions: each visit and each purchase is on one of these days."""
     of_type = {"views": "view", "carts": "cart", "purchases": "purchase", "searches": "search"}
+    bought = actions.event_type == "purchase"
     days = actions.group_by(["user_id", "day"]).aggregate(
         **{name: (actions.event_type == one).sum() for name, one in of_type.items()},
         actions=actions.count(),
-        purchase_days=(actions.event_type == "purchase").any().cast("int64"),
+        purchase_days=bought.any().cast("int64"),
         spend=actions.spend.sum(),
         units=actions.units.sum(),
         discounted=actions.discounted.sum(),
+        last_at_s=actions.at_s.max(),
+        bought_on=actions.day.min(where=bought),
     )
-    return days.mutate(active_days=ibis.literal(1, type="int64"))
+    days = days.mutate(active_days=ibis.literal(1, type="int64"))
+    for more in (_visits(actions), _repeats(shop)):
+        counts = [name for name in more.columns if name not in ("user_id", "day")]
+        both = days.left_join(more, ["user_id", "day"])
+        days = both.select(*days.columns, **{name: both[name].fill_null(0) for name in counts})
+    return days
 
 
 def _visits(actions: ir.Table) -> ir.Table:
@@ -106,20 +119,4 @@ def _repeats(shop: Shop) -> ir.Table:
     pairs = shop.purchases
     return pairs.group_by(["user_id", "day"]).aggregate(
         bought=pairs.count(), bought_again=pairs.previous_day.notnull().sum().cast("int64")
-    )
-
-
-def _marks(actions: ir.Table) -> ir.Table:
-    bought = actions.event_type == "purchase"
-    days = actions.group_by(["user_id", "day"]).aggregate(
-        last_at_s=actions.at_s.max(), bought_on=actions.day.min(where=bought)
-    )
-    return days.select(
-        "user_id",
-        day=days.day + 1,
-        last_day=days.day,
-        first_day=days.day,
-        last_purchase_day=days.bought_on,
-        first_purchase_day=days.bought_on,
-        last_at_s=days.last_at_s,
     )

@@ -18,21 +18,31 @@ def user_history(shop: Shop, config: FeatureConfig) -> ir.Table:
         shop.events.event_type.isin(config.history_event_types), shop.events.item_id.notnull()
     )
     newest_first = [events.event_at.desc(), events.event_id.desc()]
+    of_event = ibis.struct({"item": events.item_id, "type": events.event_type, "at_s": events.at_s})
+    # One list is sorted, not three; and lists are cut from a user's own row: a join would copy them whole.
     whole = events.group_by("user_id").aggregate(
-        items=events.item_id.collect(order_by=newest_first),
-        types=events.event_type.collect(order_by=newest_first),
-        times=events.at_s.collect(order_by=newest_first),
-        n_events=events.count(),
+        listed=of_event.collect(order_by=newest_first), n_events=events.count()
     )
-    rows = _days(events, shop.span.from_day).join(whole, "user_id")
-    newer = rows.n_events - rows.n_known
-    upto = newer + config.history_length
+    days = _days(events, shop.span.from_day)
+    of_day = ibis.struct({"day": days.day, "n_known": days.n_known})
+    users = whole.join(days.group_by("user_id").aggregate(days=of_day.collect()), "user_id")
+    kept = shop.keep(
+        users.select(
+            "user_id",
+            "n_events",
+            "days",
+            **{name: users.listed.map(lambda one, name=name: one[name]) for name in ("item", "type", "at_s")},
+        )
+    )
+    rows = kept.select("user_id", "n_events", "item", "type", "at_s", of_day=kept.days.unnest())
+    rows = rows.mutate(day=rows.of_day.day, newer=rows.n_events - rows.of_day.n_known)
+    upto = rows.newer + config.history_length
     return rows.select(
         "user_id",
         known_at=ibis.least(start_of_day(rows.day + 1), instant_literal(shop.as_of)),
-        item_ids=rows["items"][newer:upto],
-        event_types=rows["types"][newer:upto],
-        event_times=rows["times"][newer:upto],
+        item_ids=rows["item"][rows.newer : upto],
+        event_types=rows["type"][rows.newer : upto],
+        event_times=rows["at_s"][rows.newer : upto],
     )
 
 

@@ -1,12 +1,14 @@
 """Reading and writing the Delta tables of the lake."""
 
+from __future__ import annotations
+
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as pads
@@ -17,6 +19,9 @@ from pipelines.errors import LakeError
 from pipelines.lake.schemas import KEYS, PARTITIONS, SCHEMAS
 from pipelines.lake.stores import arrow_filesystem, as_path, storage_options
 from pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    import polars as pl
 
 COMMIT_ATTEMPTS = 60
 """How often a commit is tried anew when other writers were faster."""
@@ -230,6 +235,8 @@ def _in_portions(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
 
 
 def _frame(rows: pa.Table) -> pl.DataFrame:
+    import polars as pl  # slow to import, and whoever only reads needs none of it
+
     frame = pl.from_arrow(rows)
     if not isinstance(frame, pl.DataFrame):
         raise LakeError(f"expected a table of rows, received {type(rows).__name__}")

@@ -20,8 +20,8 @@ def parts(whole: pa.Array) -> Iterator[pa.Array]:
 
 @pytest.mark.parametrize("memory_bytes", [0, 10, 25, 1_000_000])
 def test_columns_are_what_their_parts_were(memory_bytes: int):
-    with KeptColumns(memory_bytes) as kept:
-        numbers, lists = kept.keep(parts(NUMBERS)), kept.keep(parts(LISTS))
+    kept = KeptColumns(memory_bytes)
+    numbers, lists = kept.keep(parts(NUMBERS)), kept.keep(parts(LISTS))
     assert (numbers.type, lists.type) == (NUMBERS.type, LISTS.type)
     assert numbers.to_pylist() == [1, None, 3]
     assert lists.to_pylist() == [["a", None], [], None, ["b"]]
@@ -30,24 +30,22 @@ def test_columns_are_what_their_parts_were(memory_bytes: int):
 def test_what_goes_beyond_memory_is_not_held_in_it():
     long = pa.array(range(100_000))
     before = pa.total_allocated_bytes()
-    with KeptColumns(memory_bytes=1_000) as kept:
-        column = kept.keep(iter([long.slice(0, 50_000), long.slice(50_000)]))
-        assert pa.total_allocated_bytes() - before < 10_000
+    column = KeptColumns(memory_bytes=1_000).keep(iter([long.slice(0, 50_000), long.slice(50_000)]))
+    assert pa.total_allocated_bytes() - before < 10_000
     assert column.to_pylist() == list(range(100_000))
 
 
 def test_a_small_column_after_a_long_one_stays_in_memory():
-    with KeptColumns(memory_bytes=1_000) as kept:
-        kept.keep(iter([pa.array(range(1_000))]))
-        before = pa.total_allocated_bytes()
-        small = kept.keep(iter([pa.array([7] * 50)]))
+    kept = KeptColumns(memory_bytes=1_000)
+    kept.keep(iter([pa.array(range(1_000))]))
+    before = pa.total_allocated_bytes()
+    small = kept.keep(iter([pa.array([7] * 50)]))
     assert pa.total_allocated_bytes() - before >= 50 * 8
     assert small.to_pylist() == [7] * 50
 
 
 def test_an_answer_without_rows_keeps_its_type():
-    with KeptColumns(0) as kept:
-        column = kept.keep(iter([NUMBERS.slice(0, 0)]))
+    column = KeptColumns(0).keep(iter([NUMBERS.slice(0, 0)]))
     assert (column.type, len(column)) == (pa.int64(), 0)
 
 
@@ -56,5 +54,5 @@ def test_a_full_disk_is_said_in_words(monkeypatch: pytest.MonkeyPatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("pipelines.features.kept_columns.mmap.mmap", full)
-    with KeptColumns(0) as kept, pytest.raises(FeatureError, match="TMPDIR"):
-        kept.keep(parts(NUMBERS))
+    with pytest.raises(FeatureError, match="TMPDIR"):
+        KeptColumns(0).keep(parts(NUMBERS))

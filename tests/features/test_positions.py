@@ -1,5 +1,6 @@
 """Rows of a feature table by their numbers."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.features.asof import AT, ROW, JoinedView
-from pipelines.features.positions import PointInTimeJoin, picked
+from pipelines.features.picking import picked
+from pipelines.features.positions import PointInTimeJoin
 
 STAMP = pa.timestamp("us", tz="UTC")
 
@@ -120,3 +122,36 @@ def test_no_entity_row_gives_columns_without_values(path: Path):
         values = {name: pa.chunked_array(parts) for name, parts in join.features(view(path), positions)}
     assert {name: len(one) for name, one in values.items()} == {"n": 0, "labels": 0}
     assert values["n"].type == pa.int64()
+
+
+def test_numbers_that_are_all_known_are_picked_with_the_same_gaps():
+    places = pa.array([None, 2, 0, None, 1, 2, None, 0, 1])
+    expected = [None, 30, 10, None, 20, 30, None, 10, 20]
+    for kind in (pa.int64(), pa.float64(), pa.int32(), STAMP):
+        values = pa.array([10, 20, 30], pa.int64()).cast(kind)
+        wanted = pa.array(expected, pa.int64()).cast(kind)
+        for rows_at_once in (1, 3, 100):
+            assert pa.chunked_array(picked(pa.chunked_array([values]), places, rows_at_once)).equals(
+                pa.chunked_array([wanted])
+            )
+    flags = picked(pa.chunked_array([[True, False]]), pa.array([1, None, 0]))
+    assert pa.chunked_array(flags).to_pylist() == [False, None, True]
+
+
+def test_several_keys_have_to_be_equal_all_together(tmp_path: Path):
+    rows = pa.table(
+        {
+            "user_id": ["a", "a", "b", "b", None, "a"],
+            "item_id": [1, 2, 1, 2, 1, None],
+            "shop_id": ["x", "x", "x", "y", "x", "x"],
+            "known_at": pa.array([hour(0)] * 6, STAMP),
+        }
+    )
+    pq.write_table(rows, tmp_path / "rows.parquet")
+    asked = entities(pa.array(["b", "a", "a", "b", None, "b"]), [1] * 6)
+    asked = asked.append_column("item_id", pa.array([2, 2, 1, 1, 1, 2]))
+    asked = asked.append_column("shop_id", pa.array(["y", "x", "y", "x", "x", "x"]))
+    keys = tuple((name, name) for name in ("user_id", "item_id", "shop_id"))
+    of_three = replace(view(tmp_path / "rows.parquet"), keys=keys)
+    with PointInTimeJoin(asked, {}, created_before=False) as join:
+        assert join.positions(of_three).tolist() == [3, 1, -1, 2, -1, -1]
