@@ -31,6 +31,10 @@ class Settings(BaseSettings):
     engine: Literal["duckdb", "spark"] = "duckdb"
     """What computes features: DuckDB in the process itself, or Spark; see `docs/spark.md`."""
 
+    duckdb_memory: str = "30%"
+    """What DuckDB may hold in memory while it computes features, a size or a share of the machine's; most of
+    what goes beyond is spilled to disk. Python and Arrow come on top."""
+
     spark_master: str = "local[2]"
     """Where Spark computes: `local[N]` on this machine, a cluster (`spark://…`, `yarn`, `k8s://…`), or a
     Spark Connect server (`sc://host:15002`)."""

@@ -6,15 +6,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+import duckdb
 import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 from ibis.backends.duckdb import Backend
 
+from pipelines.errors import FeatureError
 from pipelines.lake import Lake
-
-MEMORY_LIMIT = "2GB"
-"""What DuckDB may hold in memory before it spills to disk; Python and Arrow come on top."""
+from pipelines.settings import Settings
 
 BATCH_ROWS = 100_000
 """Rows that are written at a time."""
@@ -60,13 +60,27 @@ class DuckDBEngine:
 
 
 @contextmanager
-def duckdb_engine(memory_limit: str = MEMORY_LIMIT) -> Iterator[DuckDBEngine]:
-    """Open a connection that ends, with everything it kept, when the block ends."""
+def duckdb_engine(memory: str | None = None) -> Iterator[DuckDBEngine]:
+    """Open a connection that ends, with everything it kept, when the block ends.
+
+    Args:
+        memory: What it may hold, as `AISLE_DUCKDB_MEMORY` takes it; that setting's default if left out.
+
+    Raises:
+        FeatureError: DuckDB could not hold what cannot be spilled.
+    """
+    memory = memory or str(Settings.model_fields["duckdb_memory"].default)
     with tempfile.TemporaryDirectory(prefix="aisle-features-") as spill:
-        backend = ibis.duckdb.connect(memory_limit=memory_limit, temp_directory=spill)
+        backend = ibis.duckdb.connect(memory_limit=memory, temp_directory=spill)
         try:
             backend.raw_sql("SET TimeZone = 'UTC'")  # or days would be those of this machine's zone
             backend.raw_sql("SET preserve_insertion_order = false")
             yield DuckDBEngine(backend=backend, names=itertools.count())
+        except duckdb.OutOfMemoryException as error:
+            reason = str(error).splitlines()[0]
+            raise FeatureError(
+                f"expected features to need at most AISLE_DUCKDB_MEMORY={memory}; DuckDB says: {reason}; "
+                "raise it, or compute on Spark (AISLE_ENGINE=spark)"
+            ) from error
         finally:
             backend.disconnect()

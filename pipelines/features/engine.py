@@ -39,7 +39,7 @@ Connect = Callable[[], AbstractContextManager[Engine]]
 def engine_of(settings: Settings) -> Connect:
     """The engine that `AISLE_ENGINE` names; Spark is imported only when it is chosen."""
     if settings.engine == "duckdb":
-        return duckdb_engine
+        return partial(duckdb_engine, settings.duckdb_memory)
     from pipelines.features.spark_engine import spark_engine
 
     return partial(spark_engine, settings)

@@ -22,11 +22,12 @@ def features(home: str, budget: str) -> dict[str, Any]:
     """Build the features and declare them."""
     from pipelines.features import store
     from pipelines.features.build import build_features
+    from pipelines.features.engine import engine_of
 
     settings = _settings(home, budget)
 
     def work() -> None:
-        build_features(open_lake(settings), AS_OF)
+        build_features(open_lake(settings), AS_OF, connect=engine_of(settings))
         store.apply(settings)
 
     return measured(work)
