@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pipelines.training import litert
+from pipelines.training.retrieval import export
 from pipelines.training.retrieval.export import user_inputs
 from pipelines.training.retrieval.model import QUERY_INPUTS
 from pipelines.training.tensorflow import tf
@@ -40,3 +41,17 @@ def test_the_flatbuffer_answers_as_the_model(encoder: str, tmp_path: Path):
     received = litert.run(path, inputs)["query"]
     np.testing.assert_allclose(received, encode(**inputs)["query"], atol=1e-5)
     assert np.abs(received[0] - received[1]).max() > 0.01
+
+
+@pytest.mark.parametrize("scores_at_once", [1, 60, 150, 10_000])
+def test_encoders_are_compared_a_few_users_at_a_time_with_the_same_result(
+    monkeypatch: pytest.MonkeyPatch, scores_at_once: int
+):
+    monkeypatch.setattr(export, "SCORES_AT_ONCE", scores_at_once)
+    items = np.eye(30, dtype=np.float32)
+    expected = np.arange(30, dtype=np.float32) + np.zeros((5, 1), np.float32)
+    received = expected.copy()
+    # Nearest are the last ten; the first two users' lowest three of them come last now.
+    received[:2, 20:23] = -1
+    assert export._overlap(expected, received, items) == pytest.approx((2 * 0.7 + 3) / 5)
+    assert export._overlap(expected[:0], received[:0], items) == 0
