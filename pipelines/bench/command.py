@@ -89,7 +89,7 @@ def engines(
             sizes or measuring.SIZES,
             only or measuring.ENGINES,
             limit_s,
-            lambda engine, figure: console.info(f"  {engine}: {figure}"),
+            console,
         )
     if plot is not None:
         draw_engines(told, plot)
@@ -174,9 +174,7 @@ def train(folder: Path, runs: int, steps: int, as_json: bool) -> None:
     from pipelines.bench import training
 
     console = Console(quiet=as_json)
-    with console.step(f"training steps on {folder.name}"):
-        told = training.measure(folder, runs, steps)
-    finish(told, as_json=as_json)
+    finish(training.measure(folder, runs, steps, console), as_json=as_json)
 
 
 @bench.command()

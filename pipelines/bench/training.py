@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines.console import Console
 from pipelines.process import run_in_own_process
 
 if TYPE_CHECKING:
@@ -50,13 +51,14 @@ RATE = "examples_per_second"
 PER_CPU = "examples_per_cpu_second"
 
 
-def measure(folder: Path, runs: int, steps: int) -> dict[str, Any]:
+def measure(folder: Path, runs: int, steps: int, console: Console) -> dict[str, Any]:
     """Medians of alternating runs, each side in a process of its own.
 
     Args:
         folder: `events.parquet` and, if the shop has it, `items.parquet`, as a backtest reads them.
         runs: Runs of each side.
         steps: Steps of ours that a run times, after as many others.
+        console: Where a person sees how far it is.
 
     Returns:
         Examples per second of the two towers (`ours_…`), of the tutorial at its best batch size, of the
@@ -68,13 +70,15 @@ def measure(folder: Path, runs: int, steps: int) -> dict[str, Any]:
     told: dict[str, list[dict[str, Any]]] = {side: [] for side in SIDES}
     with tempfile.TemporaryDirectory(prefix="aisle-bench-") as workdir:
         given = {"folder": str(folder.absolute()), "workdir": workdir}
-        run_in_own_process(f"{__name__}:prepare", given, limit_s=LIMIT_S)
-        for _ in range(runs):
+        with console.step(f"catalogue of {folder.name}"):
+            run_in_own_process(f"{__name__}:prepare", given, limit_s=LIMIT_S)
+        for run in range(1, runs + 1):
             for side in SIDES:
                 arguments = {**given, "steps": steps} if side in OURS else given
-                told[side].append(
-                    run_in_own_process(f"{__name__}:measure_{side}", arguments, limit_s=LIMIT_S)
-                )
+                with console.step(f"{side}, run {run} of {runs}"):
+                    told[side].append(
+                        run_in_own_process(f"{__name__}:measure_{side}", arguments, limit_s=LIMIT_S)
+                    )
     speed = {side: _median(told[side], RATE) for side in SIDES}
     per_cpu = {side: _median(told[side], PER_CPU) for side in SIDES}
     return {

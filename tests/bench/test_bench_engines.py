@@ -11,6 +11,7 @@ import pytest
 from pipelines.bench.engines import growing_shop, measuring
 from pipelines.bench.engines.plot import draw_engines
 from pipelines.cli import main
+from pipelines.console import Console
 from pipelines.errors import FeatureError, ProcessError
 from pipelines.lake import Lake
 
@@ -59,7 +60,7 @@ def test_an_engine_that_does_not_finish_gets_no_larger_shop(tmp_path: Path, monk
     monkeypatch.setattr(measuring, "run_in_own_process", run)
     monkeypatch.setattr(measuring.time, "monotonic", iter(np.arange(0, 900, 30.0)).__next__)
     told = measuring.measure_engines(
-        tmp_path, [3000, 1000, 2000, 4000], ["duckdb", "spark"], 30.0, lambda *_: None
+        tmp_path, [3000, 1000, 2000, 4000], ["duckdb", "spark"], 30.0, Console(quiet=True)
     )
     assert [one.get("failed") for one in told["engines"]["duckdb"]] == [
         *(None, "out of memory", *["not tried: a smaller one did not finish"] * 2),

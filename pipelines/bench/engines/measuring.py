@@ -4,7 +4,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 import psutil
 
 from pipelines.bench.engines.growing_shop import AS_OF, write_growing_shop
+from pipelines.console import Console
 from pipelines.errors import AisleError, ProcessError
 from pipelines.features.build import build_features
 from pipelines.features.engine import engine_of
@@ -31,7 +32,7 @@ def measure_engines(
     sizes: Sequence[int],
     engines: Sequence[str],
     limit_s: float,
-    on_figure: Callable[[str, dict[str, Any]], None],
+    console: Console,
 ) -> dict[str, Any]:
     """Build features of growing shops, each time in a process of its own, one engine after the other.
 
@@ -42,7 +43,7 @@ def measure_engines(
         sizes: Events of the shops.
         engines: Names of engines, as `AISLE_ENGINE` takes them.
         limit_s: Seconds after which a process and its children are killed.
-        on_figure: Told the engine and its figures when a measurement ends.
+        console: Where a person sees how far it is.
 
     Returns:
         `cores`, `limit_s`, and by engine a list of `events load` with `seconds cpu_s peak_mb rows`, or with
@@ -56,11 +57,14 @@ def measure_engines(
         if not going_on:
             continue
         shop = folder / str(events)
-        run_in_own_process(f"{__name__}:write", {"home": str(shop), "events": events}, limit_s=WRITE_LIMIT_S)
+        with console.step(f"write {events:,} events"):
+            run_in_own_process(
+                f"{__name__}:write", {"home": str(shop), "events": events}, limit_s=WRITE_LIMIT_S
+            )
         for engine in going_on:
-            figure = _figure(shop, events, engine, limit_s)
-            figures[engine].append(figure)
-            on_figure(engine, figure)
+            with console.step(f"{engine}, {events:,} events"):
+                figures[engine].append(_figure(shop, events, engine, limit_s))
+            console.info(f"  {figures[engine][-1]}")
         shutil.rmtree(shop)
     return {"cores": os.cpu_count(), "limit_s": limit_s, "engines": figures}
 
