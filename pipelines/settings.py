@@ -10,6 +10,9 @@ from typing import Literal
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+DUCKDB_MEMORY = "30%"
+"""What DuckDB may hold while it computes features, unless it is set: a share of the machine's memory."""
+
 
 class Settings(BaseSettings):
     """Where the pipelines find and put things."""
@@ -31,7 +34,7 @@ class Settings(BaseSettings):
     engine: Literal["duckdb", "spark"] = "duckdb"
     """What computes features: DuckDB in the process itself, or Spark; see `docs/spark.md`."""
 
-    duckdb_memory: str = "30%"
+    duckdb_memory: str = DUCKDB_MEMORY
     """What DuckDB may hold in memory while it computes features, a size or a share of the machine's; most of
     what goes beyond is spilled to disk. Python and Arrow come on top."""
 

@@ -14,7 +14,7 @@ from ibis.backends.duckdb import Backend
 
 from pipelines.errors import FeatureError
 from pipelines.lake import Lake
-from pipelines.settings import Settings
+from pipelines.settings import DUCKDB_MEMORY
 
 BATCH_ROWS = 100_000
 """Rows that are written at a time."""
@@ -60,16 +60,15 @@ class DuckDBEngine:
 
 
 @contextmanager
-def duckdb_engine(memory: str | None = None) -> Iterator[DuckDBEngine]:
+def duckdb_engine(memory: str = DUCKDB_MEMORY) -> Iterator[DuckDBEngine]:
     """Open a connection that ends, with everything it kept, when the block ends.
 
     Args:
-        memory: What it may hold, as `AISLE_DUCKDB_MEMORY` takes it; that setting's default if left out.
+        memory: What it may hold, as `AISLE_DUCKDB_MEMORY` takes it.
 
     Raises:
         FeatureError: DuckDB could not hold what cannot be spilled.
     """
-    memory = memory or str(Settings.model_fields["duckdb_memory"].default)
     with tempfile.TemporaryDirectory(prefix="aisle-features-") as spill:
         backend = ibis.duckdb.connect(memory_limit=memory, temp_directory=spill)
         try:
