@@ -32,14 +32,7 @@ def step_parts(model: SequenceRetrieval, batches: Batches) -> dict[str, float]:
             vectors = model.vectors(inputs)
         return [tf.identity(one) for one in tape.gradient(vectors, tables, output_gradients=vectors)]
 
-    def network(vectors: Tensor, inputs: dict[str, Tensor]) -> list[Tensor]:
-        with tf.GradientTape() as tape:
-            tape.watch(vectors)
-            loss = model.foretell(vectors, inputs, training=True)
-        gradients: list[Tensor] = tape.gradient(loss, [vectors, *model.query.trainable_variables])
-        return gradients
-
-    encode, foretell = tf.function(items), tf.function(network, jit_compile=True)
+    encode, foretell = tf.function(items), tf.function(model.slopes, jit_compile=True)
     step = tf.function(model.train_step)
     vectors = [model.vectors(inputs) for inputs in given]
     told = {

@@ -79,8 +79,8 @@ class RetrievalConfig(Frozen):
     hard_negatives: float = Field(default=0, ge=0, lt=1)
     """Share of the negatives that are drawn by how often the model itself offers them in vain."""
 
-    temperature: float = Field(default=0.07, gt=0)
-    """Divisor of the cosine logits."""
+    temperature: float = Field(default=0.07, ge=0.03)
+    """Divisor of the cosine logits. Below .03 the exponential of the lowest is no number of 32 bits."""
 
     batch_size: int = Field(default=16, ge=1)
     """Rows of `history_length` events per step."""

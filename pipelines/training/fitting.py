@@ -35,9 +35,9 @@ class MeanLoss(tf.keras.callbacks.Callback):
         """Over the batches so far."""
         return self.total / max(self.batches, 1)
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: dict[str, float]) -> None:
         """Add the batch's loss."""
-        self.total += (logs or {}).get("total_loss", 0.0)
+        self.total += logs["total_loss"]
         self.batches += 1
 
 

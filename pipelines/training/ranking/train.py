@@ -12,6 +12,7 @@ from pipelines.evaluation.probabilities import auc, calibration_error
 from pipelines.training.config import RankingConfig
 from pipelines.training.fitting import fit_best
 from pipelines.training.layers import Standardize
+from pipelines.training.made_ahead import made_ahead
 from pipelines.training.material import VALIDATION, Material
 from pipelines.training.ranking.calibration import fit_platt
 from pipelines.training.ranking.linear import fit_linear
@@ -21,7 +22,6 @@ from pipelines.training.tensorflow import Tensor, fix_seeds, tf
 from serving.bundle import Bundle
 
 LISTS_AT_ONCE = 128
-BUFFERED = 4
 LEAST_SHARE = 1e-4
 """Of a task's labels: log odds end here."""
 
@@ -192,11 +192,7 @@ class Batches:
         signature = {
             name: tf.TensorSpec([None, *values.shape[1:]], values.dtype) for name, values in first.items()
         }
-        made = tf.data.Dataset.from_generator(
-            lambda: chain.from_iterable(self.one_pass(number) for number in passes),
-            output_signature=signature,
-        )
-        return made.prefetch(BUFFERED)
+        return made_ahead(lambda: chain.from_iterable(self.one_pass(number) for number in passes), signature)
 
     def one_pass(self, number: int) -> Iterator[dict[str, npt.NDArray[Any]]]:
         """The lists of one pass; a batch holds lists of one instant."""

@@ -8,12 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.training.config import RetrievalConfig
+from pipelines.training.made_ahead import made_ahead
 from pipelines.training.material import UserStates
 from pipelines.training.retrieval.instants import states_at
 from pipelines.training.retrieval.sequences import Arrays, Tape
 from pipelines.training.tensorflow import tf
-
-BUFFERED = 8
 
 Chances = npt.NDArray[np.float64]
 """[n] of each item to be drawn as a negative."""
@@ -62,10 +61,7 @@ class Batches:
         first, last = (self.steps * place // self.checks for place in (part, part + 1))
         example = next(self.part(0, 1))
         signature = {name: tf.TensorSpec(value.shape, value.dtype) for name, value in example.items()}
-        made = tf.data.Dataset.from_generator(
-            lambda: self.part(first, last, chances), output_signature=signature
-        )
-        return made.prefetch(BUFFERED)
+        return made_ahead(lambda: self.part(first, last, chances), signature)
 
     def part(self, first: int, last: int, chances: Chances | None = None) -> Iterator[Arrays]:
         """The batches from `first` to `last` of the training."""
