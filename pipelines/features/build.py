@@ -1,7 +1,7 @@
 """Building features: from the lake's events, items and users to one lake table for each feature view."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -16,12 +16,12 @@ from pipelines.features.config import FeatureConfig
 from pipelines.features.days import start_of
 from pipelines.features.declared import declared_views, lake_schema_of, lake_table_of
 from pipelines.features.duckdb_engine import duckdb_engine
-from pipelines.features.engine import Connect
+from pipelines.features.engine import Connect, Engine
 from pipelines.features.interactions import item_pairs, user_affinity, user_category
 from pipelines.features.item_activity import item_activity
 from pipelines.features.profiles import item_profile, user_profile
 from pipelines.features.provenance import last_build, remember_build
-from pipelines.features.shop import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS, Shop, known_shop
+from pipelines.features.shop import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS, Shop, known_shop, part_of_users
 from pipelines.features.user_activity import user_activity
 from pipelines.features.user_history import user_history
 from pipelines.lake import Lake
@@ -66,12 +66,23 @@ def default_as_of(lake: Lake) -> datetime:
 
 def feature_tables(config: FeatureConfig) -> dict[str, Callable[[Shop], ir.Table]]:
     """How the table of each feature view is computed."""
+    return {**user_tables(config), **item_tables(config)}
+
+
+def user_tables(config: FeatureConfig) -> dict[str, Callable[[Shop], ir.Table]]:
+    """The tables each of whose rows depends on the events of one user alone."""
     return {
         "user_activity": user_activity,
         "user_history": partial(user_history, config=config),
         "user_profile": user_profile,
         "user_affinity": partial(user_affinity, config=config),
         "user_category": partial(user_category, config=config),
+    }
+
+
+def item_tables(config: FeatureConfig) -> dict[str, Callable[[Shop], ir.Table]]:
+    """The tables each of whose rows depends on the events of many users."""
+    return {
         "item_activity": item_activity,
         "item_profile": item_profile,
         "item_pairs": partial(item_pairs, config=config),
@@ -113,10 +124,12 @@ def build_features(
                 span_days=config.span_days,
                 keep=ours.keep,
             )
+            parts = ours.parts(lake.dataset("events", inputs["events"]).count_rows())
+            of_users = [part_of_users(shop, part, parts) for part in range(parts)]
             for name, compute in feature_tables(config).items():
                 schema = lake_schema_of(views[name])
-                table = compute(shop).select(*schema.names).cast(sch.Schema.from_pyarrow(schema))
-                counted = _Counted(ours.rows(table, schema))
+                shops = of_users if name in user_tables(config) else [shop]
+                counted = _Counted(schema, _rows(ours, compute, shops, schema))
                 lake.replace(lake_table_of(views[name]), counted.reader)
                 rows[name] = counted.rows
                 if on_table is not None:
@@ -137,14 +150,24 @@ def build_features(
     )
 
 
+def _rows(
+    ours: Engine, compute: Callable[[Shop], ir.Table], shops: Sequence[Shop], schema: pa.Schema
+) -> Iterator[pa.RecordBatch]:
+    """The rows of one feature table, computed for one part of the shop after the other."""
+    for shop in shops:
+        with ours.passing():
+            table = compute(shop).select(*schema.names).cast(sch.Schema.from_pyarrow(schema))
+            yield from ours.rows(table, schema)
+
+
 class _Counted:
     """A stream of rows that knows how many have passed."""
 
-    def __init__(self, batches: pa.RecordBatchReader) -> None:
+    def __init__(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
         self.rows = 0
-        self.reader = pa.RecordBatchReader.from_batches(batches.schema, self._pass(batches))
+        self.reader = pa.RecordBatchReader.from_batches(schema, self._pass(batches))
 
-    def _pass(self, batches: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    def _pass(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             self.rows += batch.num_rows
             yield batch

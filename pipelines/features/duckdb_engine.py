@@ -19,6 +19,10 @@ from pipelines.settings import DUCKDB_MEMORY
 BATCH_ROWS = 100_000
 """Rows that are written at a time."""
 
+EVENTS_AT_ONCE = 1_500_000
+"""About how many events the users of one part have. Lists and windows cannot be spilled to disk: with their
+users' events they need some 2 GB at this size."""
+
 
 @dataclass(frozen=True, slots=True)
 class DuckDBEngine:
@@ -29,6 +33,9 @@ class DuckDBEngine:
 
     names: Iterator[int]
     """Numbers for names of tables."""
+
+    events_at_once: int
+    """About how many events the users of one part have."""
 
     def table(self, lake: Lake, name: str, columns: Sequence[str], version: int | None = None) -> ir.Table:
         """A lake table as an expression, with these columns only."""
@@ -50,6 +57,20 @@ class DuckDBEngine:
         """Compute a table once, for expressions that read it several times."""
         return self.backend.create_table(f"kept_{next(self.names)}", table, temp=True)
 
+    @contextmanager
+    def passing(self) -> Iterator[None]:
+        """Forget at the end of the block what was kept in it."""
+        first = next(self.names)
+        try:
+            yield
+        finally:
+            for number in range(first, next(self.names)):
+                self.backend.raw_sql(f"DROP TABLE IF EXISTS kept_{number}")
+
+    def parts(self, events: int) -> int:
+        """Into how many parts a shop's users are best divided, so that the memory for one has a bound."""
+        return max(1, -(-events // self.events_at_once))
+
     def rows(self, table: ir.Table, schema: pa.Schema) -> pa.RecordBatchReader:
         """Run an expression and stream its rows, in no order and in exactly these types.
 
@@ -60,11 +81,14 @@ class DuckDBEngine:
 
 
 @contextmanager
-def duckdb_engine(memory: str = DUCKDB_MEMORY) -> Iterator[DuckDBEngine]:
+def duckdb_engine(
+    memory: str = DUCKDB_MEMORY, events_at_once: int = EVENTS_AT_ONCE
+) -> Iterator[DuckDBEngine]:
     """Open a connection that ends, with everything it kept, when the block ends.
 
     Args:
         memory: What it may hold, as `AISLE_DUCKDB_MEMORY` takes it.
+        events_at_once: About how many events the users of one part have.
 
     Raises:
         FeatureError: DuckDB could not hold what cannot be spilled.
@@ -74,7 +98,7 @@ def duckdb_engine(memory: str = DUCKDB_MEMORY) -> Iterator[DuckDBEngine]:
         try:
             backend.raw_sql("SET TimeZone = 'UTC'")  # or days would be those of this machine's zone
             backend.raw_sql("SET preserve_insertion_order = false")
-            yield DuckDBEngine(backend=backend, names=itertools.count())
+            yield DuckDBEngine(backend, itertools.count(), events_at_once)
         except duckdb.OutOfMemoryException as error:
             reason = str(error).splitlines()[0]
             raise FeatureError(

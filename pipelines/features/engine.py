@@ -28,6 +28,12 @@ class Engine(Protocol):
     def keep(self, table: ir.Table) -> ir.Table:
         """Compute a table once, for expressions that read it several times."""
 
+    def passing(self) -> AbstractContextManager[None]:
+        """Forget at the end of the block what was kept in it."""
+
+    def parts(self, events: int) -> int:
+        """Into how many parts a shop's users are best divided, so that the memory for one has a bound."""
+
     def rows(self, table: ir.Table, schema: pa.Schema) -> pa.RecordBatchReader:
         """Run an expression and stream its rows, in no order and in exactly these types."""
 

@@ -1,6 +1,6 @@
 """The shop as features see it: events before `as_of`, with day numbers and exact amounts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import ibis
@@ -84,6 +84,18 @@ def known_shop(
         keep=keep,
         purchases=keep(_purchase_days(events)),
     )
+
+
+def part_of_users(shop: Shop, part: int, parts: int) -> Shop:
+    """What the shop knows of one part of its users; the catalogue stays whole."""
+    if parts == 1:
+        return shop
+
+    def own(table: ir.Table) -> ir.Table:
+        of_user = table.user_id.hash() % parts  # below 0 for half of the users
+        return table.filter((of_user + parts) % parts == part)
+
+    return replace(shop, events=own(shop.events), users=own(shop.users), purchases=own(shop.purchases))
 
 
 def _millionths(counts: ir.BooleanValue, amount: ir.NumericValue) -> ir.IntegerValue:

@@ -5,6 +5,7 @@ process both reach. So memory stays bounded on either side, and no result passes
 """
 
 import itertools
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -61,6 +62,19 @@ class SparkEngine:
     def keep(self, table: ir.Table) -> ir.Table:
         """Compute a table once, for expressions that read it several times."""
         return self._named(self.session.read.parquet(_address(str(self._computed(table)))))
+
+    @contextmanager
+    def passing(self) -> Iterator[None]:
+        """Forget at the end of the block what was kept in it."""
+        first = next(self.names)
+        yield
+        for number in range(first, next(self.names)):
+            self.session.catalog.dropTempView(f"table_{number}")
+            shutil.rmtree(self.scratch / f"table_{number}", ignore_errors=True)
+
+    def parts(self, events: int) -> int:
+        """One: Spark divides the work itself, and spills what it cannot hold."""
+        return 1
 
     def rows(self, table: ir.Table, schema: pa.Schema) -> pa.RecordBatchReader:
         """Run an expression and stream its rows, in no order and in exactly these types."""
