@@ -1,7 +1,10 @@
 """`aisle bench …`: our way and a peer's on the same data, each in a process of its own."""
 
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -29,17 +32,20 @@ def bench() -> None:
 @click.option(
     "--only", type=click.Choice(PARTS), multiple=True, help="Only this part; may be given several times."
 )
+@click.option(
+    "--redis", "redis_url", help="Fill this Redis as well, which must be empty: redis://host:port/0."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def features(runs: int, scale: float, only: tuple[str, ...], as_json: bool) -> None:
+def features(runs: int, scale: float, only: tuple[str, ...], redis_url: str | None, as_json: bool) -> None:
     """Point-in-time joins, materialization, look-ups and building, beside Feast's own ways and pandas.
 
     Sides alternate; every figure is the median of its runs. Full size takes 8 GB of memory, for the peer.
     """
     from pipelines.bench.features import building, looking_up, materializing, point_in_time
 
-    measures = {
+    measures: dict[str, Callable[[Path, Sizes, int], dict[str, Any]]] = {
         "point_in_time": point_in_time.measure,
-        "materialize": materializing.measure,
+        "materialize": partial(materializing.measure, redis_url=redis_url),
         "online": looking_up.measure,
         "build": building.measure,
     }

@@ -32,7 +32,9 @@ TUTORIAL_SIZES = (512, 1_024, 2_048, 4_096, 8_192)
 TUTORIAL_EXAMPLES = 100_000
 """Most examples of one pass of the tutorial, which has 80,000."""
 
-TWO_TOWERS: Mapping[str, Any] = {"blocks": 0, "dimensions": 32}
+TWO_TOWERS: Mapping[str, Any] = {"blocks": 0, "dimensions": 32, "negatives": 512}
+"""As wide as the tutorial's, with as many negatives as it has in the batch at which it is fastest."""
+
 TWO_TOWER_ROWS = (16, 64, 128)
 """Rows of 64 events that the two towers are tried with."""
 

@@ -1,16 +1,21 @@
 """`aisle bench features` at a thousandth of its size: the sides agree, and every figure is there."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from pipelines.cli import main
+from tests.features.databases import own_redis
 
 FIELDS = {
     "point_in_time": [
         *("rows", "seconds", "peak_mb", "feast_duckdb_seconds", "feast_duckdb_peak_mb", "ratio", "equal"),
     ],
-    "materialize": ["rows", "rows_per_second", "feast_rows_per_second", "ratio"],
+    "materialize": [
+        *("rows", "rows_per_second", "feast_rows_per_second", "ratio", "seconds"),
+        *("increment_rows", "increment_rows_per_second"),
+    ],
     "online": ["one_row_p50_ms", "one_row_p99_ms", "hundred_rows_p50_ms"],
     "build": ["events", "seconds", "pandas_seconds", "ratio", "equal"],
 }
@@ -28,6 +33,33 @@ def test_all_sides_give_the_same_values_and_every_figure_is_told(capsys: pytest.
     assert told["build"]["equal"] is True
     assert (told["point_in_time"]["rows"], told["build"]["events"]) == (2_800, 3_000)
     assert told["materialize"]["rows"] == 7 * 100
+    assert 0 < told["materialize"]["increment_rows"] < 7 * 100
+
+
+@pytest.mark.slow
+def test_a_redis_is_filled_as_well_and_left_as_empty_as_it_was(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+):
+    with own_redis(tmp_path) as server, server.client() as client:
+        code, told = _materialized(capsys, server.url)
+        assert code == 0
+        written = json.loads(told.out)["materialize"]
+        assert written["redis_rows"] == written["rows"] == 7 * 100
+        assert written["redis_increment_rows"] == written["increment_rows"]
+        assert written["redis_mb"] > 0
+        assert client.dbsize() == 0
+        client.set("theirs", "1")
+        code, told = _materialized(capsys, server.url)
+        assert code == 1
+        assert "expected an empty Redis" in told.err
+        assert client.get("theirs") == b"1"
+
+
+def _materialized(capsys: pytest.CaptureFixture[str], redis_url: str):
+    sizes = ("--scale", "0.002", "--runs", "1", "--only", "materialize")
+    with pytest.raises(SystemExit) as ended:
+        main(["bench", "features", *sizes, "--redis", redis_url, "--json"])
+    return ended.value.code or 0, capsys.readouterr()
 
 
 def test_a_difference_in_one_value_or_one_row_is_noticed():
