@@ -75,9 +75,6 @@ class SequenceRetrieval(tfrs.Model):
         distinct, places = tf.unique(asked)
         return tf.ensure_shape(tf.gather(self.item(distinct), places), [*asked.shape, None])
 
-    def _updated(self, slopes: list[Tensor | None], weights: list[Any]) -> None:
-        self.optimizer.apply_gradients(zip(slopes, weights, strict=True))
-
     def foretell(self, vectors: Tensor, inputs: dict[str, Tensor], training: bool) -> Tensor:
         """The loss, given what `vectors` gives."""
         n_events = inputs["items"].shape[0] * inputs["items"].shape[1]
@@ -109,6 +106,9 @@ class SequenceRetrieval(tfrs.Model):
             states, inputs["user_features"], inputs["user_profile"], training=training
         )
         return tf.reshape(queries, [batch * length, queries.shape[-1]])
+
+    def _updated(self, slopes: list[Tensor | None], weights: list[Any]) -> None:
+        self.optimizer.apply_gradients(zip(slopes, weights, strict=True))
 
 
 def drawing_chances(events_of_item: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
