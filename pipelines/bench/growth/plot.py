@@ -28,9 +28,11 @@ def write_plot(shops: Sequence[Mapping[str, Any]], path: Path) -> None:
                 for part in GROWTH_PARTS:
                     points = [(one[grows], one[part][name]) for one in line if name in one.get(part, {})]
                     if points:
-                        axes.plot(*zip(*points, strict=True), "o-", color=COLOURS[part], label=part)
+                        label_of_part = part.replace("_", " ")
+                        axes.plot(*zip(*points, strict=True), "o-", color=COLOURS[part], label=label_of_part)
                 _dress(axes, grows, label, line)
-        grid[0][0].legend(frameon=False)
+        named = grid[0][0].get_legend_handles_labels()
+        figure.legend(*named, loc="outside upper center", ncols=len(GROWTH_PARTS), frameon=False)
         figure.savefig(path, format="svg", metadata={"Date": None})
 
 
