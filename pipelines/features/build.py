@@ -129,11 +129,10 @@ def build_features(
             for name, compute in feature_tables(config).items():
                 schema = lake_schema_of(views[name])
                 shops = of_users if name in user_tables(config) else [shop]
-                counted = _Counted(schema, _rows(ours, compute, shops, schema))
-                lake.replace(lake_table_of(views[name]), counted.reader)
-                rows[name] = counted.rows
+                stream = _Stream(_rows(ours, compute, shops, schema))
+                rows[name] = stream.write(lake, lake_table_of(views[name]), schema)
                 if on_table is not None:
-                    on_table(name, counted.rows)
+                    on_table(name, rows[name])
     except IbisError as error:
         raise FeatureError(f"features as of {as_of.isoformat()} could not be computed: {error}") from error
     versions = {name: lake.version(lake_table_of(views[name])) for name in rows}
@@ -160,14 +159,31 @@ def _rows(
             yield from ours.rows(table, schema)
 
 
-class _Counted:
-    """A stream of rows that knows how many have passed."""
+class _Stream:
+    """Rows on their way into the lake: how many have passed, and what went wrong while they were made."""
 
-    def __init__(self, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
-        self.rows = 0
-        self.reader = pa.RecordBatchReader.from_batches(schema, self._pass(batches))
+    def __init__(self, batches: Iterable[pa.RecordBatch]) -> None:
+        self._batches, self._rows = batches, 0
+        self._failure: Exception | None = None
 
-    def _pass(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            self.rows += batch.num_rows
-            yield batch
+    def write(self, lake: Lake, table: str, schema: pa.Schema) -> int:
+        """Replace the table, and return its rows.
+
+        What fails while rows are made comes out of the lake's writer as a text, so it is kept and raised here.
+        """
+        try:
+            lake.replace(table, pa.RecordBatchReader.from_batches(schema, self._passing()))
+        except Exception:
+            if self._failure is not None:
+                raise self._failure from None
+            raise
+        return self._rows
+
+    def _passing(self) -> Iterator[pa.RecordBatch]:
+        try:
+            for batch in self._batches:
+                self._rows += batch.num_rows
+                yield batch
+        except Exception as error:
+            self._failure = error
+            raise

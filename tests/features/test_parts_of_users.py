@@ -3,8 +3,13 @@
 from datetime import timedelta
 from functools import partial
 
+import duckdb
 import pyarrow as pa
+import pytest
+from ibis.common.exceptions import IbisError
 
+from pipelines.errors import FeatureError
+from pipelines.features import build
 from pipelines.features.build import build_features, user_tables
 from pipelines.features.config import FeatureConfig
 from pipelines.features.declared import declared_views, lake_table_of
@@ -72,3 +77,15 @@ def test_what_is_kept_for_one_part_is_gone_before_the_next():
 
 def _kept(engine):
     return [name for (name,) in engine.backend.raw_sql("SELECT table_name FROM duckdb_tables()").fetchall()]
+
+
+@pytest.mark.parametrize("error", [duckdb.OutOfMemoryException("out of memory"), IbisError("no such column")])
+def test_what_fails_while_rows_are_being_written_is_told_as_it_is(tmp_path, monkeypatch, error):
+    def fail(shop, **choices):
+        raise error
+
+    lake = _shop(tmp_path)
+    monkeypatch.setattr(build, "user_history", fail)
+    with pytest.raises(FeatureError, match=r"AISLE_DUCKDB_MEMORY|could not be computed: no such column"):
+        build_features(lake)
+    assert not lake.exists("features_user_history")
