@@ -64,7 +64,7 @@ def training_seconds(trial: Trial, config: TrainingConfig) -> float:
     passed += min(passes, ranking.checks) * judged * config.candidates
     return (
         START_S
-        + retrieval.members * (STEP_S * steps * step + LOOK_S * min(retrieval.checks, steps) * look)
+        + len(retrieval.encoders) * (STEP_S * steps * step + LOOK_S * min(retrieval.checks, steps) * look)
         + ROW_S * (lists + judged) * config.candidates
         + PASS_S * passed
     )
@@ -103,7 +103,7 @@ def _lengths(trial: Trial, choices: Mapping[str, Any] | None) -> Iterator[Length
     shortened: dict[str, Mapping[str, Any]] = {FULL: {}}
     for name, share in SHARES.items():
         steps = max(1, round(share * _steps(trial, whole)))
-        shortened[name] = {"retrieval": {"members": 1, "most_steps": steps}}
+        shortened[name] = {"retrieval": {"encoders": whole.retrieval.encoders[:1], "most_steps": steps}}
     for budget, (retrieval, ranking) in BUDGETS.items():
         shortened.setdefault(budget, {"retrieval": dict(retrieval), "ranking": dict(ranking)})
     for name, fields in shortened.items():

@@ -15,7 +15,7 @@ DEFAULT = "default"
 
 PROBED: Mapping[str, Any] = {
     "retrieval": {
-        "members": 1,
+        "encoders": ("attention",),
         "dimensions": 16,
         "most_steps": 20,
         "least_steps": 20,

@@ -32,7 +32,7 @@ TUTORIAL_SIZES = (512, 1_024, 2_048, 4_096, 8_192)
 TUTORIAL_EXAMPLES = 100_000
 """Most examples of one pass of the tutorial, which has 80,000."""
 
-TWO_TOWERS: Mapping[str, Any] = {"blocks": 0, "dimensions": 32, "negatives": 512}
+TWO_TOWERS: Mapping[str, Any] = {"blocks": 0, "dimensions": 32, "negatives": 512, "neighbours": 0}
 """As wide as the tutorial's, with as many negatives as it has in the batch at which it is fastest."""
 
 TWO_TOWER_ROWS = (16, 64, 128)
@@ -195,7 +195,7 @@ def _ours(
     length = {"least_steps": 2 * steps, "most_steps": 2 * steps, "checks": 2}
     config = TrainingConfig.of({"retrieval": {**choices, **length}})
     material = replace(material, config=config)
-    model, batches = begin(material, Bundle.open(material.workdir), Tape.of(material.learning), config.seed)
+    model, batches = begin(material, Bundle.open(material.workdir), Tape.of(material.learning), place=0)
     model.fit(batches.dataset(0), verbose=0)
     parts = batches.dataset(1)
     started, started_cpu = time.perf_counter(), time.process_time()

@@ -169,7 +169,7 @@ class _Stream:
     def write(self, lake: Lake, table: str, schema: pa.Schema) -> int:
         """Replace the table, and return its rows.
 
-        What fails while rows are made comes out of the lake's writer as a text, so it is kept and raised here.
+        What fails while rows are made comes out of the writer as a text, so it is kept and raised here.
         """
         try:
             lake.replace(table, pa.RecordBatchReader.from_batches(schema, self._passing()))

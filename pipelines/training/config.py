@@ -7,17 +7,20 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipelines.errors import WrongUsageError
 
+Encoder = Literal["attention", "gru", "convolution"]
+"""Self-attention, a recurrent unit, or a filter over the last few events."""
+
 Budget = Literal["full", "demo", "short"]
 """How long a training may take: all it needs, minutes for a first look, or less still for a test."""
 
 BUDGETS: Mapping[Budget, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "full": ({}, {}),
     "demo": (
-        {"members": 1, "most_steps": 160, "checks": 1},
+        {"encoders": ("attention",), "most_steps": 160, "checks": 1},
         {"users_per_request": 1_200, "least_steps": 400},
     ),
     "short": (
-        {"members": 1, "most_steps": 120, "checks": 1},
+        {"encoders": ("attention",), "most_steps": 120, "checks": 1},
         {"users_per_request": 1_000, "least_steps": 150},
     ),
 }
@@ -36,15 +39,12 @@ class RetrievalConfig(Frozen):
     history_length: int = Field(default=64, ge=2)
     """Events that the query encoder sees, newest first (L)."""
 
-    members: int = Field(default=2, ge=1)
-    """Models trained from different seeds, whose scores are averaged (K)."""
-
     dimensions: int = Field(default=128, ge=8)
     """Length of each member's query and item vectors (D)."""
 
-    encoder: Literal["attention", "gru", "convolution"] = "attention"
-    """How an event learns of those before it: by self-attention, by a recurrent unit, or by a filter over the
-    last few."""
+    encoders: tuple[Encoder, ...] = Field(default=("attention", "convolution"), min_length=1)
+    """How an event learns of those before it: one model each (K), from seeds one after the other, and the
+    mean of their scores. Models of different kinds mistake different things."""
 
     blocks: int = Field(default=2, ge=0)
     """Blocks of that over the history; none leaves two plain towers that know the last event alone."""
@@ -68,6 +68,9 @@ class RetrievalConfig(Frozen):
 
     most_ids: int = Field(default=20_000, ge=1)
     """Items with a vector of their own, the most frequent ones: bounds the cost of a step."""
+
+    neighbours: int = Field(default=10, ge=0)
+    """Items with the most users in common, the mean of whose vectors is part of an item's own."""
 
     one_by_one: float = Field(default=0.5, ge=0, le=1)
     """Share of the moments with several events that are learned as if these came one after the other; of the

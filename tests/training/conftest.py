@@ -20,7 +20,7 @@ SMALL: dict[str, Any] = {
     "history_length": 96,
     "candidates": 40,
     "retrieval": {
-        "members": 1,
+        "encoders": ["attention"],
         "history_length": 16,
         "dimensions": 16,
         "blocks": 1,

@@ -17,7 +17,7 @@ CHOICES: dict[str, Any] = {
     "history_length": 16,
     "candidates": 40,
     "retrieval": {
-        "members": 2,
+        "encoders": ["attention", "convolution"],
         "history_length": 16,
         "dimensions": 16,
         "blocks": 1,
@@ -76,7 +76,7 @@ def test_what_was_chosen_is_told(fitted: FittedDefault):
     assert 0 < fitted.chosen["validation"]["recall_at_100"] <= 1
     assert set(fitted.chosen["validation"]) >= {"ndcg_at_10", "followers_recall", "two_tower_recall"}
     curve = fitted.chosen["retrieval_curve"]
-    assert len(curve["loss"]) == CHOICES["retrieval"]["members"] * CHOICES["retrieval"]["checks"]
+    assert len(curve["loss"]) == len(CHOICES["retrieval"]["encoders"]) * CHOICES["retrieval"]["checks"]
     assert curve["loss"][-1] < curve["loss"][0]
 
 

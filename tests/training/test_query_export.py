@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from pipelines.training import litert
+from pipelines.training.config import Encoder
 from pipelines.training.retrieval import export
 from pipelines.training.retrieval.export import user_inputs
 from pipelines.training.retrieval.model import QUERY_INPUTS
@@ -18,8 +19,8 @@ LENGTH = CONFIG.history_length
 
 
 @pytest.mark.parametrize("encoder", ["attention", "gru", "convolution"])
-def test_the_flatbuffer_answers_as_the_model(encoder: str, tmp_path: Path):
-    model = small_model(CONFIG.model_copy(update={"encoder": encoder}))
+def test_the_flatbuffer_answers_as_the_model(encoder: Encoder, tmp_path: Path):
+    model = small_model(encoder=encoder)
     rng = np.random.default_rng(0)
     known = np.arange(LENGTH) < np.array([[LENGTH], [5], [1], [0]])
     inputs = {

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pipelines.training.config import RetrievalConfig
+from pipelines.training.config import Encoder, RetrievalConfig
 from pipelines.training.histories import Histories
 from pipelines.training.layers import Standardize
 from pipelines.training.material import UserStates
@@ -45,12 +45,18 @@ STATES = UserStates(
 ALIKE = np.full(N_ITEMS, 1 / N_ITEMS)
 
 
-def small_model(config: RetrievalConfig = CONFIG, seed: int = 0) -> SequenceRetrieval:
+def small_model(
+    config: RetrievalConfig = CONFIG, seed: int = 0, encoder: Encoder = "attention"
+) -> SequenceRetrieval:
     """A model with random weights everywhere, so that no input goes unheard."""
     fix_seeds(seed)
     numbers = np.arange(N_ITEMS, dtype=np.int32)
-    content = ItemContent(np.where(numbers < 9, numbers + 1, 0), np.stack([numbers % 3 + 1, numbers % 4], 1))
-    query = QueryEncoder(Standardize.fit(STATES.features, "features"), [2, 2], 2, config)
+    content = ItemContent(
+        np.where(numbers < 9, numbers + 1, 0),
+        np.stack([numbers % 3 + 1, numbers % 4], 1),
+        np.stack([numbers % 5, numbers % 7], 1),
+    )
+    query = QueryEncoder(Standardize.fit(STATES.features, "features"), [2, 2], 2, config, encoder)
     model = SequenceRetrieval(query, ItemEncoder(content, config), config)
     model.compute_loss(next(batches(config).part(0, 1)))
     rng = np.random.default_rng(seed)
@@ -64,7 +70,7 @@ def batches(config: RetrievalConfig = CONFIG) -> Batches:
 
 @pytest.fixture
 def model(request: pytest.FixtureRequest) -> SequenceRetrieval:
-    return small_model(CONFIG.model_copy(update={"encoder": getattr(request, "param", "attention")}))
+    return small_model(encoder=getattr(request, "param", "attention"))
 
 
 of_every_encoder = pytest.mark.parametrize("model", ["attention", "gru", "convolution"], indirect=True)
@@ -283,8 +289,8 @@ def test_training_learns_what_comes_next():
     made = Batches(Tape.of(interactions(rows)), known, ALIKE, config, 0)
     fix_seeds(0)
     numbers = np.arange(N_ITEMS, dtype=np.int32)
-    content = ItemContent(numbers + 1, np.ones((N_ITEMS, 1), np.int32))
-    query = QueryEncoder(Standardize.fit(known.features, "features"), [2, 2], 2, config)
+    content = ItemContent(numbers + 1, *np.ones((2, N_ITEMS, 1), np.int32))
+    query = QueryEncoder(Standardize.fit(known.features, "features"), [2, 2], 2, config, "attention")
     model = SequenceRetrieval(query, ItemEncoder(content, config), config)
     model.compile(optimizer=tf.keras.optimizers.Adam(0.01))
     step = tf.function(model.train_step)
@@ -302,7 +308,7 @@ def test_training_learns_what_comes_next():
 
 
 def test_a_joined_model_scores_with_the_mean_of_its_members():
-    members = [small_model(seed=seed) for seed in (0, 1)]
+    members = [small_model(), small_model(seed=1, encoder="convolution")]
     users = users_of(Histories.of(EVENTS, np.array([0, 1]), np.full(2, 3_000_000)), length=10)
     users = replace(users, features=STATES.features[1:], profile=STATES.profile[1:])
     model = joined(members)

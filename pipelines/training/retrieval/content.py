@@ -1,4 +1,7 @@
-"""Items to vectors, out of their id and their content, so that an item without history has one too."""
+"""Items to vectors, out of their id, their neighbours and their content.
+
+So an item with a short history learns from those that the same users took, and one without has a vector too.
+"""
 
 from dataclasses import dataclass
 from typing import Self
@@ -20,10 +23,16 @@ class ItemContent:
     """[n] codes of items with a vector of their own, 0 = too rare for one."""
     bags: npt.NDArray[np.int32]
     """[n, A] codes of everything else that is known, 0 = nothing more."""
+    neighbours: npt.NDArray[np.int32]
+    """[n, K] codes, as of `ids`, of the items with the most users in common, 0 = none."""
 
     @classmethod
     def of(
-        cls, item_codes: npt.NDArray[np.int32], catalogue: pa.Table, prices: npt.NDArray[np.float64]
+        cls,
+        item_codes: npt.NDArray[np.int32],
+        catalogue: pa.Table,
+        prices: npt.NDArray[np.float64],
+        neighbours: npt.NDArray[np.int32],
     ) -> Self:
         """Category path, brand, price level, attributes and title words as one bag of codes.
 
@@ -31,6 +40,7 @@ class ItemContent:
             item_codes: [n, K] in the order of `CODE_COLUMNS`, the id first.
             catalogue: Items in the bundle's columns.
             prices: [n] NaN = unknown.
+            neighbours: [n, K] items, -1 = none.
         """
         kinds = [
             *item_codes[:, 1:].T,
@@ -47,7 +57,9 @@ class ItemContent:
         # Known codes to the front, and no column that is empty everywhere.
         known = np.take_along_axis(known, np.argsort(known == 0, axis=1, kind="stable"), 1)
         width = max(1, int((known > 0).sum(axis=1).max(initial=0)))
-        return cls(item_codes[:, 0].astype(np.int32), known[:, :width].astype(np.int32))
+        ids = item_codes[:, 0].astype(np.int32)
+        near = np.where(neighbours >= 0, ids[np.maximum(neighbours, 0)], 0).astype(np.int32)
+        return cls(ids, known[:, :width].astype(np.int32), near)
 
 
 def content_names(catalogue: pa.Table, n_codes: int) -> npt.NDArray[np.str_]:
@@ -66,11 +78,16 @@ def content_names(catalogue: pa.Table, n_codes: int) -> npt.NDArray[np.str_]:
 
 
 class ItemEncoder(tf.keras.layers.Layer):
-    """Items by index `[...]` to vectors of length 1 `[..., D]`: the id's own plus its content's mean."""
+    """Items by index `[...]` to vectors of length 1 `[..., D]`.
+
+    The id's own plus the mean of its content plus the mean of its neighbours' own, which is one step over the
+    graph of items as in LightGCN (He et al., 2020).
+    """
 
     def __init__(self, content: ItemContent, config: RetrievalConfig) -> None:
         super().__init__(name="item_encoder")
         self.ids, self.bags = tf.constant(content.ids), tf.constant(content.bags)
+        self.neighbours = tf.constant(content.neighbours) if content.neighbours.any() else None
         self.id_table, self.content_table = (
             # Small at the start: a vector's direction turns by the step over its length.
             self.add_weight(
@@ -85,15 +102,24 @@ class ItemEncoder(tf.keras.layers.Layer):
         """[..., D] of item indices [...]."""
         asked = tf.reshape(items, [-1])
         ids, bags = tf.gather(self.ids, asked), tf.gather(self.bags, asked)
-        told = bags > 0
-        # One sum for each item over the rows of what it has: no [n, A, D] in memory, forward or backward.
-        content = tf.sparse.segment_mean(
-            self.content_table,
-            tf.boolean_mask(bags, told),
-            tf.where(told)[:, 0],
-            num_segments=tf.size(asked),
-            sparse_gradient=True,
-        )
         own = tf.gather(self.id_table, ids) * tf.cast(ids > 0, tf.float32)[:, None]
-        vectors = tf.math.l2_normalize(own + content, axis=-1)
+        whole = own + _mean(self.content_table, bags)
+        if self.neighbours is not None:
+            whole += _mean(self.id_table, tf.gather(self.neighbours, asked))
+        vectors = tf.math.l2_normalize(whole, axis=-1)
         return tf.reshape(vectors, tf.concat([tf.shape(items), [vectors.shape[1]]], axis=0))
+
+
+def _mean(table: Tensor, codes: Tensor) -> Tensor:
+    """[n, D] mean of the rows of a table [R, D] that codes [n, A] name, 0 = none; zeros where there is none.
+
+    One sum for each item over the rows of what it has: no [n, A, D] in memory, forward or backward.
+    """
+    told = codes > 0
+    return tf.sparse.segment_mean(
+        table,
+        tf.boolean_mask(codes, told),
+        tf.where(told)[:, 0],
+        num_segments=tf.shape(codes)[0],
+        sparse_gradient=True,
+    )

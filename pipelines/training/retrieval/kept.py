@@ -24,9 +24,9 @@ from pipelines.training.retrieval.tables import Names, named_tables, other_weigh
 from serving.bundle import Bundle
 
 SHAPING = (
-    "members",
+    "encoders",
     "dimensions",
-    "encoder",
+    "neighbours",
     "blocks",
     "heads",
     "filter_width",
@@ -122,7 +122,7 @@ class KeptWeights:
                 return cls(
                     facts,
                     _below("names/", arrays),
-                    [_below(f"{place}/", arrays) for place in range(int(facts.settings["members"]))],
+                    [_below(f"{place}/", arrays) for place in range(len(facts.settings["encoders"]))],
                 )
         except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise TrainingError(

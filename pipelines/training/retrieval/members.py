@@ -1,4 +1,4 @@
-"""Several models of one shop, trained from different seeds and joined to one.
+"""Several models of one shop, of different kinds and seeds, joined to one.
 
 What one network mistakes by chance another does not: the mean of their scores ranks better than the best of
 them. Vectors of the joined model are those of its members, one behind the other, so that a dot product is

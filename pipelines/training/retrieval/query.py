@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipelines.training.config import RetrievalConfig
+from pipelines.training.config import Encoder, RetrievalConfig
 from pipelines.training.layers import Profile, Standardize
 from pipelines.training.retrieval.dropout import Dropout
 from pipelines.training.retrieval.mixers import MIXERS
@@ -20,11 +20,11 @@ ITEM_SCALE = 1.0
 class Block(tf.keras.layers.Layer):
     """Pre-norm: what each event learns of the others, then a dense layer, both with a way around them."""
 
-    def __init__(self, config: RetrievalConfig, place: int) -> None:
+    def __init__(self, config: RetrievalConfig, encoder: Encoder, place: int) -> None:
         super().__init__(name=f"block_{place}")
         self.before_mixing = tf.keras.layers.LayerNormalization(epsilon=1e-5)
         self.before_dense = tf.keras.layers.LayerNormalization(epsilon=1e-5)
-        self.mixer = MIXERS[config.encoder](config, place)
+        self.mixer = MIXERS[encoder](config, place)
         self.wide = tf.keras.layers.Dense(config.dimensions, activation="gelu")
         self.narrow = tf.keras.layers.Dense(config.dimensions)
         self.dropout = Dropout(config.dropout)
@@ -41,7 +41,12 @@ class QueryEncoder(tf.keras.layers.Layer):
     """Users after each of their events to vectors of length 1."""
 
     def __init__(
-        self, features: Standardize, profile_sizes: list[int], n_types: int, config: RetrievalConfig
+        self,
+        features: Standardize,
+        profile_sizes: list[int],
+        n_types: int,
+        config: RetrievalConfig,
+        encoder: Encoder,
     ) -> None:
         super().__init__(name="query_encoder")
         self.scale = float(ITEM_SCALE * np.sqrt(config.dimensions))
@@ -59,7 +64,7 @@ class QueryEncoder(tf.keras.layers.Layer):
                 ("gaps", GAP_LEVELS),
             )
         )
-        self.blocks = [Block(config, place) for place in range(config.blocks)]
+        self.blocks = [Block(config, encoder, place) for place in range(config.blocks)]
         self.last_norm = tf.keras.layers.LayerNormalization(epsilon=1e-5)
         self.profile = Profile(profile_sizes, 8, name="profile") if profile_sizes else None
         self.hidden = tf.keras.layers.Dense(config.dimensions, activation="gelu", name="hidden")

@@ -52,17 +52,17 @@ def train(material: Material, start: KeptWeights | None = None) -> TrainedRetrie
             "expected users who came back after their first event, in the events before retrieval's end; "
             "received none; ingest more history"
         )
-    bundle, first = Bundle.open(material.workdir), material.config.seed
+    bundle = Bundle.open(material.workdir)
     members, curve = [], {"loss": list[float](), FIGURE: list[float]()}
-    for seed in range(first, first + material.config.retrieval.members):
-        model, its_curve = train_member(material, bundle, tape, seed, start)
+    for place in range(len(material.config.retrieval.encoders)):
+        model, its_curve = train_member(material, bundle, tape, place, start)
         members.append(model)
         curve = {name: [*values, *its_curve[name]] for name, values in curve.items()}
     return TrainedRetrieval(joined(members), members, curve)
 
 
 def train_member(
-    material: Material, bundle: Bundle, tape: Tape, seed: int, start: KeptWeights | None = None
+    material: Material, bundle: Bundle, tape: Tape, place: int, start: KeptWeights | None = None
 ) -> tuple[SequenceRetrieval, dict[str, list[float]]]:
     """One model in its best state, and its curve.
 
@@ -70,13 +70,14 @@ def train_member(
         material: What it is trained on.
         bundle: The bundle under construction.
         tape: Of the learning events.
-        seed: Of the weights, the order of the events and the negatives.
-        start: Weights to go on from; the first seed's are those of the first member.
+        place: Its number from 0. The seed of its weights, of the order of its events and of its negatives is
+            the material's and so much more.
+        start: Weights to go on from.
     """
-    model, batches = begin(material, bundle, tape, seed, warm=start is not None)
+    model, batches = begin(material, bundle, tape, place, warm=start is not None)
     config = material.config.retrieval
     if start is not None:
-        carry_over(start, seed - material.config.seed, built(model, batches), bundle, config)
+        carry_over(start, place, built(model, batches), bundle, config)
 
     def batches_of(part: int) -> Any:
         share = config.hard_negatives
@@ -95,24 +96,24 @@ def train_member(
 
 
 def begin(
-    material: Material, bundle: Bundle, tape: Tape, seed: int, *, warm: bool = False
+    material: Material, bundle: Bundle, tape: Tape, place: int, *, warm: bool = False
 ) -> tuple[SequenceRetrieval, Batches]:
     """A compiled model whose weights are not trained yet, and its batches; arguments as of `train_member`.
 
     Where it is to go on from an earlier one's weights (`warm`), steps are fewer and begin smaller.
     """
-    config = material.config.retrieval
+    config, seed = material.config.retrieval, material.config.seed + place
     fix_seeds(seed)
     chances = drawing_chances(np.bincount(material.learning.items, minlength=bundle.n_items))
     share, rate = (config.warm_steps, config.warm_rate) if warm else (1.0, 1.0)
     batches = Batches(tape, material.user_states(), chances, config, seed, share)
-    model = build_model(material, bundle, batches)
+    model = build_model(material, bundle, batches, place)
     schedule = tf.keras.optimizers.schedules.CosineDecay(rate * config.learning_rate, batches.steps)
     model.compile(optimizer=tf.keras.optimizers.Adam(schedule))
     return model, batches
 
 
-def build_model(material: Material, bundle: Bundle, batches: Batches) -> SequenceRetrieval:
+def build_model(material: Material, bundle: Bundle, batches: Batches, place: int = 0) -> SequenceRetrieval:
     """The towers with sizes, statistics and content of this shop, their weights not trained yet."""
     spec, settled = bundle.spec, material.config.retrieval.settled_passes
     share = min(1.0, batches.steps_anew / batches.per_epoch / settled)
@@ -129,6 +130,8 @@ def build_model(material: Material, bundle: Bundle, batches: Batches) -> Sequenc
         [len(feature.values) for feature in spec.profile_features],
         len(spec.event_types),
         config,
+        config.encoders[place],
     )
-    item = ItemEncoder(ItemContent.of(bundle.item_codes, bundle.items, prices), config)
+    neighbours = bundle.neighbours[:, : config.neighbours]
+    item = ItemEncoder(ItemContent.of(bundle.item_codes, bundle.items, prices, neighbours), config)
     return SequenceRetrieval(query, item, config)

@@ -55,7 +55,7 @@ def misfits(kept: KeptWeights, material: Material) -> list[str]:
     gone = [name for name in kept.facts.user_features if name not in bundle.spec.user_features]
     if gone:
         return [_lost("user features", gone)]
-    model = built(*begin(material, bundle, Tape.of(material.learning), material.config.seed))
+    model = built(*begin(material, bundle, Tape.of(material.learning), place=0))
     tables = named_tables(model, bundle, config)
     return [*_lost_names(kept, tables), *_other_shapes(kept, model, tables)]
 
