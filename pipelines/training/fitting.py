@@ -5,10 +5,16 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from pipelines.training.tensorflow import tf
 
 Watch = Callable[[str, int, float], None]
 """Called after each epoch with the figure's name, the epoch from 0 and its value; may raise to end it."""
+
+Figures = npt.NDArray[np.floating[Any]]
+"""[U] the figure of each request of validation; their mean counts."""
 
 _watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
 
@@ -44,39 +50,56 @@ class MeanLoss(tf.keras.callbacks.Callback):
 def fit_best(
     model: Any,
     batches_of: Callable[[int], Any],
-    judge: Callable[[], float],
+    judge: Callable[[], Figures],
     *,
     figure: str,
     epochs: int,
     patience: int,
+    errors: float = 0,
     begun: bool = False,
 ) -> dict[str, list[float]]:
-    """Fit until the figure on validation gets no better, and put the best epoch's weights back.
+    """Fit until the figure on validation gets no better, and put the kept epoch's weights back.
+
+    That is the best one, or the last of those that cannot be told from it: of several looks at few requests
+    the highest is high by luck as well, and what was trained to the end has taken the small steps.
 
     Args:
         model: A compiled Keras model.
         batches_of: The batches of an epoch, by its number from 0.
-        judge: The figure on validation of the model as it is; higher is better.
+        judge: The figures on validation of the model as it is; higher is better.
         figure: Name of the figure in the curve.
         epochs: Most epochs.
-        patience: Epochs without a better figure before fitting stops.
+        patience: Epochs without one to keep before fitting stops.
+        errors: By how many standard errors of the difference a later epoch may be behind the best.
         begun: Whether the model was trained before: then its state at the beginning may be the best.
 
     Returns:
         The curve: per epoch `loss` and the figure.
     """
     curve: dict[str, list[float]] = {"loss": [], figure: []}
-    best, best_at, best_weights = judge() if begun else float("-inf"), 0, model.get_weights()
+    best, kept_at, kept_weights = judge() if begun else None, 0, model.get_weights()
     for epoch in range(epochs):
         loss = MeanLoss()
         model.fit(batches_of(epoch), epochs=1, verbose=0, callbacks=[loss])
         curve["loss"].append(loss.mean)
-        curve[figure].append(judge())
+        now = judge()
+        curve[figure].append(float(np.mean(now)))
         if (watch := _watch.get()) is not None:
             watch(figure, epoch, curve[figure][-1])
-        if curve[figure][-1] > best:
-            best, best_at, best_weights = curve[figure][-1], epoch, model.get_weights()
-        elif epoch - best_at >= patience:
+        if best is None or _behind(now, best) < errors:
+            kept_at, kept_weights = epoch, model.get_weights()
+        elif epoch - kept_at >= patience:
             break
-    model.set_weights(best_weights)
+        if best is None or np.mean(now) > np.mean(best):
+            best = now
+    model.set_weights(kept_weights)
     return curve
+
+
+def _behind(now: Figures, best: Figures) -> float:
+    """By how many standard errors of their mean difference the first is behind; below 0 where it is ahead."""
+    difference = best - now
+    mean, deviation = float(difference.mean()), float(difference.std())
+    if deviation == 0:
+        return float(np.copysign(np.inf, mean)) if mean else 0.0
+    return float(mean / deviation * len(difference) ** 0.5)

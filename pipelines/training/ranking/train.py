@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from pipelines.evaluation.probabilities import auc, calibration_error
 from pipelines.training.config import RankingConfig
-from pipelines.training.fitting import fit_best
+from pipelines.training.fitting import Figures, fit_best
 from pipelines.training.layers import Standardize
 from pipelines.training.made_ahead import made_ahead
 from pipelines.training.material import VALIDATION, Material
@@ -259,16 +259,17 @@ def predict(
     return np.where(rows.items >= 0, scores, -np.inf).astype(np.float32), logits
 
 
-def ndcg(scores: npt.NDArray[np.float32], rows: RankingRows, k: int = 10) -> float:
-    """Mean NDCG@k over users who took anything; items that were not offered count as missed."""
+def ndcg(scores: npt.NDArray[np.float32], rows: RankingRows, k: int = 10) -> Figures:
+    """[U] NDCG@k of users who took anything, a single 0 where none did; items not offered count as missed."""
     asked = rows.wanted > 0
     if not asked.any():
-        return 0.0
+        return np.zeros(1)
     best = np.argsort(-scores[asked], axis=1, kind="stable")[:, :k]
     gains = np.nan_to_num(np.take_along_axis(rows.labels[asked, :, 0], best, 1))
     discounts = 1 / np.log2(np.arange(k) + 2)
     ideal = np.cumsum(discounts)[np.minimum(rows.wanted[asked], k) - 1]
-    return float(np.mean((gains * discounts[: gains.shape[1]]).sum(axis=1) / ideal))
+    figures: Figures = (gains * discounts[: gains.shape[1]]).sum(axis=1) / ideal
+    return figures
 
 
 def _calibrated(
@@ -289,7 +290,7 @@ def _calibrated(
     labels = validation.labels[..., 0][listed]
     probabilities = sigmoid(logits[..., 0][listed] * scales[0] + offsets[0])
     metrics = {
-        "ndcg_at_10": ndcg(scores, validation),
+        "ndcg_at_10": float(ndcg(scores, validation).mean()),
         "auc": auc(labels, probabilities),
         "calibration_error": calibration_error(labels, probabilities),
     }

@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.training.fitting import Figures
 from pipelines.training.material import VALIDATION, Material
 from pipelines.training.retrieval.encoders import Encoders
 from pipelines.training.retrieval.model import SequenceRetrieval
@@ -40,11 +41,11 @@ class ValidationJudge:
         self._rows, self._items = place[users[kept]], items[kept]
         self._repeats = material.repeats
 
-    def __call__(self) -> float:
-        """The mean over users; 0 where nobody took anything."""
+    def __call__(self) -> Figures:
+        """[U] of the users; a single 0 where nobody took anything."""
         n_users, n_items = len(self._users), self._bundle.n_items
         if n_users == 0:
-            return 0.0
+            return np.zeros(1)
         vectors = self._encoders.item_vectors(n_items)
         queries = self._encoders.query_vectors(vectors, self._bundle, self._users)
         ranks = np.zeros(len(self._rows), np.int64)
@@ -70,9 +71,10 @@ def ranks_of(
     return np.where(ahead < length, ahead, LENGTH)
 
 
-def ndcg(ranks: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], n_users: int) -> float:
-    """Mean NDCG@`LENGTH` of users whose items `[T]` have these ranks; every user has one at least."""
+def ndcg(ranks: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], n_users: int) -> Figures:
+    """[U] NDCG@`LENGTH` of users whose items `[T]` have these ranks; every user has one at least."""
     gains = np.where(ranks < LENGTH, 1 / np.log2(ranks + 2.0), 0.0)
     ideal = np.cumsum(1 / np.log2(np.arange(LENGTH) + 2.0))
     counts = np.minimum(np.bincount(rows, minlength=n_users), LENGTH)
-    return float(np.mean(np.bincount(rows, gains, n_users) / ideal[np.maximum(counts, 1) - 1]))
+    figures: Figures = np.bincount(rows, gains, n_users) / ideal[np.maximum(counts, 1) - 1]
+    return figures

@@ -37,7 +37,7 @@ class TrainedRetrieval:
 
 
 def train(material: Material, start: KeptWeights | None = None) -> TrainedRetrieval:
-    """Train every member until validation gets no better, keep its best state, and join them.
+    """Train every member until validation gets no better, keep a state that none beats, and join them.
 
     Args:
         material: What they are trained on.
@@ -64,7 +64,7 @@ def train(material: Material, start: KeptWeights | None = None) -> TrainedRetrie
 def train_member(
     material: Material, bundle: Bundle, tape: Tape, place: int, start: KeptWeights | None = None
 ) -> tuple[SequenceRetrieval, dict[str, list[float]]]:
-    """One model in its best state, and its curve.
+    """One model as it is kept, and its curve.
 
     Args:
         material: What it is trained on.
@@ -90,6 +90,7 @@ def train_member(
         figure=FIGURE,
         epochs=batches.checks,
         patience=config.patience,
+        errors=1,
         begun=start is not None,
     )
     return model, curve
