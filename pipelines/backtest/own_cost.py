@@ -14,8 +14,11 @@ from pipelines.training.trial import Trial
 START_S = 30.0
 """Starting, tracing and compiling graphs, writing them into the bundle."""
 
-STEP_S = 3.5e-11
-"""Per multiplication of a step of retrieval."""
+STEP_START_S = 0.02
+"""Per step of retrieval, for its look-ups and the optimizer."""
+
+STEP_S = 1e-11
+"""Per multiplication of such a step."""
 
 LOOK_S = 2e-11
 """Per multiplication of a look at validation, which scores every item for some users."""
@@ -62,9 +65,10 @@ def training_seconds(trial: Trial, config: TrainingConfig) -> float:
     passed = min(passes * batches, max(ranking.epochs * batches, ranking.least_steps)) * ranking.batch_size
     passed *= min(ranking.sampled, config.candidates)
     passed += min(passes, ranking.checks) * judged * config.candidates
+    member = steps * (STEP_START_S + STEP_S * step) + min(retrieval.checks, steps) * LOOK_S * look
     return (
         START_S
-        + len(retrieval.encoders) * (STEP_S * steps * step + LOOK_S * min(retrieval.checks, steps) * look)
+        + len(retrieval.encoders) * member
         + ROW_S * (lists + judged) * config.candidates
         + PASS_S * passed
     )

@@ -7,8 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipelines.errors import WrongUsageError
 
-Encoder = Literal["attention", "gru", "convolution"]
-"""Self-attention, a recurrent unit, or a filter over the last few events."""
+Encoder = Literal["attention", "convolution", "mingru", "gru"]
+"""Self-attention, a filter over the last few events, or a recurrent unit: one that finds all its states at
+once, or one that takes an event after the other and four times as long."""
 
 Budget = Literal["full", "demo", "short"]
 """How long a training may take: all it needs, minutes for a first look, or less still for a test."""
@@ -16,11 +17,11 @@ Budget = Literal["full", "demo", "short"]
 BUDGETS: Mapping[Budget, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "full": ({}, {}),
     "demo": (
-        {"encoders": ("attention",), "most_steps": 160, "checks": 1},
+        {"encoders": ("attention",), "dimensions": 128, "most_steps": 160, "checks": 1},
         {"users_per_request": 1_200, "least_steps": 400},
     ),
     "short": (
-        {"encoders": ("attention",), "most_steps": 120, "checks": 1},
+        {"encoders": ("attention",), "dimensions": 128, "most_steps": 120, "checks": 1},
         {"users_per_request": 1_000, "least_steps": 150},
     ),
 }
@@ -39,10 +40,10 @@ class RetrievalConfig(Frozen):
     history_length: int = Field(default=64, ge=2)
     """Events that the query encoder sees, newest first (L)."""
 
-    dimensions: int = Field(default=128, ge=8)
+    dimensions: int = Field(default=256, ge=8)
     """Length of each member's query and item vectors (D)."""
 
-    encoders: tuple[Encoder, ...] = Field(default=("attention", "convolution"), min_length=1)
+    encoders: tuple[Encoder, ...] = Field(default=("attention", "convolution", "mingru"), min_length=1)
     """How an event learns of those before it: one model each (K), from seeds one after the other, and the
     mean of their scores. Models of different kinds mistake different things."""
 
@@ -88,7 +89,7 @@ class RetrievalConfig(Frozen):
     batch_size: int = Field(default=16, ge=1)
     """Rows of `history_length` events per step."""
 
-    epochs: int = Field(default=16, ge=1)
+    epochs: int = Field(default=12, ge=1)
     """Passes over the events, unless they make fewer or more steps than the next two fields allow."""
 
     least_steps: int = Field(default=400, ge=1)
@@ -98,10 +99,10 @@ class RetrievalConfig(Frozen):
     """A large shop's training ends here; what it saw is then a sample."""
 
     checks: int = Field(default=9, ge=1)
-    """How often validation is looked at; the best of these states is kept."""
+    """How often validation is looked at; the last state is kept that cannot be told from the best."""
 
     patience: int = Field(default=5, ge=1)
-    """Checks without a better figure before training stops; the last steps, which are small, often pay."""
+    """Checks without a state to keep before training stops; the last steps, which are small, often pay."""
 
     learning_rate: float = Field(default=2e-3, gt=0)
     """Adam's first learning rate; it falls by a cosine to nothing."""

@@ -18,7 +18,7 @@ SPEC = SimpleNamespace(user_features=("a", "b"), profile_features=("c", "d"))
 LENGTH = CONFIG.history_length
 
 
-@pytest.mark.parametrize("encoder", ["attention", "gru", "convolution"])
+@pytest.mark.parametrize("encoder", ["attention", "convolution", "mingru", "gru"])
 def test_the_flatbuffer_answers_as_the_model(encoder: Encoder, tmp_path: Path):
     model = small_model(encoder=encoder)
     rng = np.random.default_rng(0)

@@ -73,7 +73,9 @@ def model(request: pytest.FixtureRequest) -> SequenceRetrieval:
     return small_model(encoder=getattr(request, "param", "attention"))
 
 
-of_every_encoder = pytest.mark.parametrize("model", ["attention", "gru", "convolution"], indirect=True)
+of_every_encoder = pytest.mark.parametrize(
+    "model", ["attention", "convolution", "mingru", "gru"], indirect=True
+)
 
 
 def listen(model: SequenceRetrieval, made: list[np.ndarray]) -> None:

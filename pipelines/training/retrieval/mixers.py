@@ -1,8 +1,8 @@
-"""How an event learns of the user's other events: three layers that stand in for each other.
+"""How an event learns of the user's other events: four layers that stand in for each other.
 
 All of them see events in order of time, oldest first, and know by its position where a history begins, since
-histories lie behind each other in one row. Attention sees the other events of the same moment too; the other
-two take a moment's events one after the other, as they are in the history.
+histories lie behind each other in one row. Attention sees the other events of the same moment too; the
+others take a moment's events one after the other, as they are in the history.
 """
 
 from collections.abc import Mapping
@@ -73,6 +73,37 @@ class GatedRecurrence(tf.keras.layers.Layer):
         return self.joined(tf.stack(states, axis=1))
 
 
+class MinimalRecurrence(tf.keras.layers.Layer):
+    """A gated recurrence whose gates see the event alone, so that all its states are found at once.
+
+    minGRU (Feng et al., 2024), with a gate on what is told. State by state, each the one before it times
+    what is kept and the event's own share: such pairs are put together in twos, fours, and so on (Blelloch,
+    1990).
+    """
+
+    def __init__(self, config: RetrievalConfig, place: int) -> None:
+        """A unit as wide as the events, the same at every place."""
+        super().__init__(name=f"minimal_recurrence_{place}")
+        self.projected = tf.keras.layers.Dense(3 * config.dimensions)
+        self.joined = tf.keras.layers.Dense(config.dimensions)
+
+    def call(self, events: Tensor, positions: Tensor, visible: Tensor) -> Tensor:
+        """[B, L, D] of events [B, L, D] at positions [B, L], 0 where a history begins and at padding."""
+        del visible
+        length = events.shape[1]
+        gates, proposed, told = tf.split(self.projected(events), 3, axis=-1)
+        updates = tf.sigmoid(gates)
+        state = updates * proposed
+        kept = (1.0 - updates) * tf.cast(positions > 0, events.dtype)[..., None]
+        lag = 1
+        while lag < length:
+            back = [[0, 0], [lag, 0], [0, 0]]
+            state += kept * tf.pad(state, back)[:, :length]
+            kept *= tf.pad(kept, back)[:, :length]
+            lag *= 2
+        return self.joined(state * tf.sigmoid(told))
+
+
 class CausalConvolution(tf.keras.layers.Layer):
     """Each event with some before it, filtered and gated (Dauphin et al., 2017; NextItNet, 2019)."""
 
@@ -95,11 +126,12 @@ class CausalConvolution(tf.keras.layers.Layer):
         return self.joined(values * tf.sigmoid(gates))
 
 
-Mixer = type[SelfAttention] | type[GatedRecurrence] | type[CausalConvolution]
+Mixer = type[SelfAttention] | type[GatedRecurrence] | type[MinimalRecurrence] | type[CausalConvolution]
 
 MIXERS: Mapping[str, Mixer] = {
     "attention": SelfAttention,
     "gru": GatedRecurrence,
+    "mingru": MinimalRecurrence,
     "convolution": CausalConvolution,
 }
 """The layers by the name of the setting."""
