@@ -16,6 +16,9 @@ from serving.users import UserBatch
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int32]
 
+USERS_AT_ONCE = 256
+"""Whose histories' vectors are in memory together."""
+
 LOWEST = -1e30
 """Stands for a score that is no number: such an item must not come out on top."""
 
@@ -116,7 +119,12 @@ class Encoder:
 
     def encode(self, users: UserBatch) -> Floats:
         """[B, D] query vectors."""
-        return self._graph.run(encoder_inputs(self._bundle, users))["query"]
+        parts = [
+            users.rows(slice(start, start + USERS_AT_ONCE)) for start in range(0, len(users), USERS_AT_ONCE)
+        ]
+        return np.concatenate(
+            [self._graph.run(encoder_inputs(self._bundle, part))["query"] for part in parts]
+        )
 
 
 class Ranker:

@@ -70,16 +70,9 @@ def retrieve(
             source, so that a narrow filter still fills its list.
     """
     limit = bundle.spec.candidates if limit is None else limit
-    chunk = min(CHUNK, max(1, SCORES_AT_ONCE // max(bundle.n_items, 1)))
     parts = [
-        _retrieve_chunk(
-            bundle,
-            users.rows(slice(start, start + chunk)),
-            None if queries is None else queries[start : start + chunk],
-            limit,
-            allowed,
-        )
-        for start in range(0, max(len(users), 1), chunk)
+        _retrieve_part(bundle, users.rows(part), None if queries is None else queries[part], limit, allowed)
+        for part in parts_of(bundle, len(users))
     ]
     if len(parts) == 1:
         return parts[0]
@@ -91,9 +84,28 @@ def retrieve(
     )
 
 
-def _retrieve_chunk(
+def parts_of(bundle: Bundle, n_users: int) -> list[slice]:
+    """Users that are scored at once; one empty part where there are none."""
+    size = min(CHUNK, max(1, SCORES_AT_ONCE // max(bundle.n_items, 1)))
+    return [slice(start, start + size) for start in range(0, max(n_users, 1), size)]
+
+
+def _retrieve_part(
     bundle: Bundle, users: UserBatch, queries: Floats | None, limit: int, allowed: Mask | None
 ) -> Candidates:
+    offers = offers_of(bundle, users, queries, limit, allowed)
+    weights = [bundle.spec.source_weights.get(source, 1.0) for source in bundle.spec.sources]
+    items, source_scores, source_strengths = merge(offers, weights, limit)
+    dots = np.zeros(items.shape, np.float32)
+    if queries is not None:
+        dots = np.einsum("bd,bcd->bc", queries, bundle.item_vectors[items]).astype(np.float32)
+    return Candidates(items, np.where(items >= 0, dots, np.float32(0)), source_scores, source_strengths)
+
+
+def offers_of(
+    bundle: Bundle, users: UserBatch, queries: Floats | None, limit: int, allowed: Mask | None = None
+) -> list[Offer]:
+    """What each of `spec.sources` would offer, up to `limit` items for each user; as `retrieve` has them."""
     interest, n_users = interest_of(bundle, users), len(users)
     # What users had falls out of every offer: a source has to tell so many more.
     had = 0 if bundle.spec.repeats else int((users.history_items >= 0).sum(axis=1).max(initial=0))
@@ -112,14 +124,9 @@ def _retrieve_chunk(
             offers.append(lookalikes_of_latest(bundle, users, reach, allowed))
         else:
             offers.append(popular(bundle, n_users, reach, allowed))
-    if not bundle.spec.repeats:
-        offers = [_without_history(bundle, users, offer, limit) for offer in offers]
-    weights = [bundle.spec.source_weights.get(source, 1.0) for source in bundle.spec.sources]
-    items, source_scores, source_strengths = merge(offers, weights, limit)
-    dots = np.zeros(items.shape, np.float32)
-    if queries is not None:
-        dots = np.einsum("bd,bcd->bc", queries, bundle.item_vectors[items]).astype(np.float32)
-    return Candidates(items, np.where(items >= 0, dots, np.float32(0)), source_scores, source_strengths)
+    if bundle.spec.repeats:
+        return offers
+    return [_without_history(bundle, users, offer, limit) for offer in offers]
 
 
 def merge(offers: list[Offer], weights: list[float], limit: int) -> tuple[Integers, Floats, Floats]:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipelines.training.retrieval.sources import idle_sources
+from pipelines.training.retrieval.sources import best_weights, idle_sources
 
 
 def found_by(*counts: tuple[int, str]) -> np.ndarray:
@@ -28,3 +28,23 @@ def test_sources_that_each_find_their_own_all_stay():
 def test_one_source_alone_stays_and_where_nothing_was_found_nothing_is_decided():
     assert sorted(idle_sources(found_by((9, "a")), ("a", "b", "c"))) == ["b", "c"]
     assert idle_sources(found_by(), ("a", "b", "c")) == []
+
+
+def test_a_weight_is_changed_where_much_more_is_found_then():
+    # The second source finds 10 more at half its weight and 20 more at a quarter; the third 4 more of 1,020,
+    # which chance does, too.
+    more = {(1.0, 0.5, 1.0): 10, (1.0, 0.25, 1.0): 20, (1.0, 0.25, 4.0): 24}
+    received = best_weights([1.0, 1.0, 1.0], [1, 2], lambda weights: 1_000 + more.get(tuple(weights), 0))
+    assert received == [1.0, 0.25, 1.0]
+
+
+def test_a_source_that_was_set_aside_keeps_its_weight():
+    tried: list[list[float]] = []
+
+    def found(weights: list[float]) -> int:
+        tried.append(weights)
+        return 0
+
+    assert best_weights([1.0, 0.05], [0], found) == [1.0, 0.05]
+    assert {weights[1] for weights in tried} == {0.05}
+    assert len(tried) == 5

@@ -1,6 +1,6 @@
 """How much of the candidate places each source is worth, decided on validation."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -10,27 +10,69 @@ from pipelines.training.item_state import write_quick_state
 from pipelines.training.material import VALIDATION, Material
 from serving.bundle import Bundle, write_spec
 from serving.ranking import Encoder
-from serving.retrieval import Candidates, retrieve
+from serving.retrieval import merge, offers_of, parts_of, retrieve
+from serving.users import UserBatch
 
 LEAST_SHARE = 0.005
-"""A source without which less than this share of the found items would be lost does not need its places."""
+"""Of the found items: what a source has to find alone to keep its places, or another weight to find more."""
 
 ASIDE = 0.05
 """What is left of such a source's weight: enough to tell the ranker what it thinks of the others' items."""
+
+FACTORS = (0.25, 0.5, 2.0, 4.0)
+"""By which the weight of a source that keeps its places is multiplied, if more is found then."""
 
 MOST_USERS = 1_000
 """Requests that are looked at, drawn once and for all."""
 
 
 def weigh_sources(material: Material) -> dict[str, float]:
-    """Set the sources aside that find next to nothing alone, one by one; write and return the weights."""
-    bundle, rows, offered, labels = _offers(material)
-    hits = taken(offered, rows, labels, bundle.n_items)
-    finders = (offered.source_scores > 0)[hits]
-    weights = dict(bundle.spec.source_weights)
-    for source in idle_sources(finders, bundle.spec.sources):
-        weights[source] = weights.get(source, 1.0) * ASIDE
-    write_spec(material.workdir, replace(bundle.spec, source_weights=weights))
+    """Set the sources aside that find next to nothing alone, and weigh the others; write and return weights.
+
+    They are those with which most of what users took on validation is among the candidates.
+    """
+    bundle, rows, users, labels = _sample(material)
+    spec, queries = bundle.spec, Encoder(bundle).encode(users)
+    offered = [
+        (rows[part], offers_of(bundle, users.rows(part), queries[part], spec.candidates))
+        for part in parts_of(bundle, len(users))
+    ]
+
+    def finders(weights: list[float]) -> npt.NDArray[np.bool_]:
+        """[H, S] which sources offered each item that was found with these weights."""
+        found = []
+        for some_rows, offers in offered:
+            items, scores, _ = merge(offers, weights, spec.candidates)
+            found.append((scores > 0)[taken(items, some_rows, labels, bundle.n_items)])
+        return np.concatenate(found)
+
+    weights = [spec.source_weights.get(source, 1.0) for source in spec.sources]
+    aside = {spec.sources.index(source) for source in idle_sources(finders(weights), spec.sources)}
+    weights = [weight * ASIDE if place in aside else weight for place, weight in enumerate(weights)]
+    staying = [place for place in range(len(weights)) if place not in aside]
+    weights = best_weights(weights, staying, lambda tried: len(finders(tried)))
+    named = {**spec.source_weights, **dict(zip(spec.sources, weights, strict=True))}
+    write_spec(material.workdir, replace(spec, source_weights=named))
+    return named
+
+
+def best_weights(
+    weights: list[float], staying: list[int], found: Callable[[list[float]], int]
+) -> list[float]:
+    """The weights with which most is found, one source's changed after the other's where it pays.
+
+    Args:
+        weights: To begin with.
+        staying: Places of those that may change.
+        found: How many items are found with such weights.
+    """
+    most = found(weights)
+    for place in staying:
+        tries = [[*weights[:place], weights[place] * factor, *weights[place + 1 :]] for factor in FACTORS]
+        counts = [found(tried) for tried in tries]
+        if max(counts) > most * (1 + LEAST_SHARE):
+            most = max(counts)
+            weights = tries[counts.index(most)]
     return weights
 
 
@@ -64,9 +106,10 @@ def recalls(material: Material) -> dict[str, float]:
         `recall_at_100` of all sources, `recall_at_candidates` of all C, and `<source>_recall` of the items
         that the source offers among the C.
     """
-    bundle, rows, offered, labels = _offers(material)
+    bundle, rows, users, labels = _sample(material)
+    offered = retrieve(bundle, users, Encoder(bundle).encode(users))
     wanted = np.bincount(labels // bundle.n_items, minlength=material.n_users)[rows]
-    hits = taken(offered, rows, labels, bundle.n_items)
+    hits = taken(offered.items, rows, labels, bundle.n_items)
     told: Mapping[str, npt.NDArray[np.bool_]] = {
         "recall_at_100": hits[:, :100],
         "recall_at_candidates": hits,
@@ -79,24 +122,24 @@ def recalls(material: Material) -> dict[str, float]:
 
 
 def taken(
-    offered: Candidates, rows: npt.NDArray[np.int64], labels: npt.NDArray[np.int64], n_items: int
+    items: npt.NDArray[np.int32], rows: npt.NDArray[np.int64], labels: npt.NDArray[np.int64], n_items: int
 ) -> npt.NDArray[np.bool_]:
-    """[B, C] which of the offered items the users of these rows took; `labels` as `Material` gives them."""
-    hits: npt.NDArray[np.bool_] = np.isin(rows[:, None] * np.int64(n_items) + offered.items, labels)
-    return hits & (offered.items >= 0)
+    """[B, C] which of the items the users of these rows took; `labels` as `Material` gives them."""
+    hits: npt.NDArray[np.bool_] = np.isin(rows[:, None] * np.int64(n_items) + items, labels)
+    return hits & (items >= 0)
 
 
-def _offers(
+def _sample(
     material: Material,
-) -> tuple[Bundle, npt.NDArray[np.int64], Candidates, npt.NDArray[np.int64]]:
-    """What the sources offer to a sample of the validation requests: bundle, user rows, offers, labels."""
+) -> tuple[Bundle, npt.NDArray[np.int64], UserBatch, npt.NDArray[np.int64]]:
+    """A sample of the validation requests: bundle, user rows, users, and the labels of those rows."""
     requests = material.requests(VALIDATION)
     write_quick_state(material, VALIDATION)
     bundle = Bundle.open(material.workdir)
     chosen = np.sort(np.random.default_rng(0).permutation(len(requests.rows))[:MOST_USERS])
-    users = requests.users.rows(chosen)
-    offered = retrieve(bundle, users, Encoder(bundle).encode(users))
-    return bundle, requests.rows[chosen], offered, material.labels(VALIDATION, material.target_types)
+    labels = material.labels(VALIDATION, material.target_types)
+    rows = requests.rows[chosen]
+    return bundle, rows, requests.users.rows(chosen), labels[np.isin(labels // bundle.n_items, rows)]
 
 
 def _recall(hits: npt.NDArray[np.bool_], wanted: npt.NDArray[np.int64]) -> float:
