@@ -6,15 +6,12 @@ from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from pipelines.training.figures import Figures, errors_ahead
 from pipelines.training.tensorflow import tf
 
 Watch = Callable[[str, int, float], None]
 """Called after each epoch with the figure's name, the epoch from 0 and its value; may raise to end it."""
-
-Figures = npt.NDArray[np.floating[Any]]
-"""[U] the figure of each request of validation; their mean counts."""
 
 _watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
 
@@ -86,7 +83,7 @@ def fit_best(
         curve[figure].append(float(np.mean(now)))
         if (watch := _watch.get()) is not None:
             watch(figure, epoch, curve[figure][-1])
-        if best is None or _behind(now, best) < errors:
+        if best is None or errors_ahead(best, now) < errors:
             kept_at, kept_weights = epoch, model.get_weights()
         elif epoch - kept_at >= patience:
             break
@@ -94,12 +91,3 @@ def fit_best(
             best = now
     model.set_weights(kept_weights)
     return curve
-
-
-def _behind(now: Figures, best: Figures) -> float:
-    """By how many standard errors of their mean difference the first is behind; below 0 where it is ahead."""
-    difference = best - now
-    mean, deviation = float(difference.mean()), float(difference.std())
-    if deviation == 0:
-        return float(np.copysign(np.inf, mean)) if mean else 0.0
-    return float(mean / deviation * len(difference) ** 0.5)

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.training.fitting import Figures, fit_best
+from pipelines.training.figures import Figures
+from pipelines.training.fitting import fit_best
 
 
 class Counter:

@@ -30,21 +30,26 @@ def test_one_source_alone_stays_and_where_nothing_was_found_nothing_is_decided()
     assert idle_sources(found_by(), ("a", "b", "c")) == []
 
 
-def test_a_weight_is_changed_where_much_more_is_found_then():
-    # The second source finds 10 more at half its weight and 20 more at a quarter; the third 4 more of 1,020,
-    # which chance does, too.
-    more = {(1.0, 0.5, 1.0): 10, (1.0, 0.25, 1.0): 20, (1.0, 0.25, 4.0): 24}
-    received = best_weights([1.0, 1.0, 1.0], [1, 2], lambda weights: 1_000 + more.get(tuple(weights), 0))
+def found(first: int, second: int = 0) -> np.ndarray:
+    """[1000] one item found for so many of the first requests, and for so many of the last."""
+    return np.concatenate([np.ones(first), np.zeros(1_000 - first - second), np.ones(second)])
+
+
+def test_a_weight_is_changed_where_more_is_found_than_by_chance():
+    # At half its weight the second source finds 4 items more, at a quarter 9 more; the third source then
+    # finds two others and loses one, which chance does as well: one more, give or take 1.7.
+    told = {(1.0, 0.5, 1.0): found(404), (1.0, 0.25, 1.0): found(409), (1.0, 0.25, 4.0): found(408, 2)}
+    received = best_weights([1.0, 1.0, 1.0], [1, 2], lambda tried: told.get(tuple(tried), found(400)))
     assert received == [1.0, 0.25, 1.0]
 
 
 def test_a_source_that_was_set_aside_keeps_its_weight():
     tried: list[list[float]] = []
 
-    def found(weights: list[float]) -> int:
+    def nothing(weights: list[float]) -> np.ndarray:
         tried.append(weights)
-        return 0
+        return np.zeros(3)
 
-    assert best_weights([1.0, 0.05], [0], found) == [1.0, 0.05]
+    assert best_weights([1.0, 0.05], [0], nothing) == [1.0, 0.05]
     assert {weights[1] for weights in tried} == {0.05}
     assert len(tried) == 5

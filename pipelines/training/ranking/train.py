@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from pipelines.evaluation.probabilities import auc, calibration_error
 from pipelines.training.config import RankingConfig
-from pipelines.training.fitting import Figures, fit_best
+from pipelines.training.figures import Figures
+from pipelines.training.fitting import fit_best
 from pipelines.training.layers import Standardize
 from pipelines.training.made_ahead import made_ahead
 from pipelines.training.material import VALIDATION, Material

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.training.fitting import Figures
+from pipelines.training.figures import Figures
 from pipelines.training.material import VALIDATION, Material
 from pipelines.training.retrieval.encoders import Encoders
 from pipelines.training.retrieval.model import SequenceRetrieval

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.training.figures import Figures, errors_ahead
 from pipelines.training.item_state import write_quick_state
 from pipelines.training.material import VALIDATION, Material
 from serving.bundle import Bundle, write_spec
@@ -14,13 +15,16 @@ from serving.retrieval import merge, offers_of, parts_of, retrieve
 from serving.users import UserBatch
 
 LEAST_SHARE = 0.005
-"""Of the found items: what a source has to find alone to keep its places, or another weight to find more."""
+"""Of the found items: what a source has to find alone to keep its places."""
 
 ASIDE = 0.05
 """What is left of such a source's weight: enough to tell the ranker what it thinks of the others' items."""
 
 FACTORS = (0.25, 0.5, 2.0, 4.0)
 """By which the weight of a source that keeps its places is multiplied, if more is found then."""
+
+ERRORS = 1.0
+"""By how many standard errors more has to be found: in a small shop a single item more is chance."""
 
 MOST_USERS = 1_000
 """Requests that are looked at, drawn once and for all."""
@@ -38,41 +42,43 @@ def weigh_sources(material: Material) -> dict[str, float]:
         for part in parts_of(bundle, len(users))
     ]
 
-    def finders(weights: list[float]) -> npt.NDArray[np.bool_]:
-        """[H, S] which sources offered each item that was found with these weights."""
-        found = []
+    def finders(weights: list[float]) -> tuple[npt.NDArray[np.bool_], Figures]:
+        """[H, S] which sources offered each item that is found with these weights, and [U] how many are."""
+        offering, found = [], []
         for some_rows, offers in offered:
             items, scores, _ = merge(offers, weights, spec.candidates)
-            found.append((scores > 0)[taken(items, some_rows, labels, bundle.n_items)])
-        return np.concatenate(found)
+            hits = taken(items, some_rows, labels, bundle.n_items)
+            offering.append((scores > 0)[hits])
+            found.append(hits.sum(axis=1).astype(np.float64))
+        return np.concatenate(offering), np.concatenate(found)
 
     weights = [spec.source_weights.get(source, 1.0) for source in spec.sources]
-    aside = {spec.sources.index(source) for source in idle_sources(finders(weights), spec.sources)}
+    aside = {spec.sources.index(source) for source in idle_sources(finders(weights)[0], spec.sources)}
     weights = [weight * ASIDE if place in aside else weight for place, weight in enumerate(weights)]
     staying = [place for place in range(len(weights)) if place not in aside]
-    weights = best_weights(weights, staying, lambda tried: len(finders(tried)))
+    weights = best_weights(weights, staying, lambda tried: finders(tried)[1])
     named = {**spec.source_weights, **dict(zip(spec.sources, weights, strict=True))}
     write_spec(material.workdir, replace(spec, source_weights=named))
     return named
 
 
 def best_weights(
-    weights: list[float], staying: list[int], found: Callable[[list[float]], int]
+    weights: list[float], staying: list[int], found: Callable[[list[float]], Figures]
 ) -> list[float]:
     """The weights with which most is found, one source's changed after the other's where it pays.
 
     Args:
         weights: To begin with.
         staying: Places of those that may change.
-        found: How many items are found with such weights.
+        found: [U] how many items of each request are found with such weights.
     """
-    most = found(weights)
+    before = found(weights)
     for place in staying:
         tries = [[*weights[:place], weights[place] * factor, *weights[place + 1 :]] for factor in FACTORS]
         counts = [found(tried) for tried in tries]
-        if max(counts) > most * (1 + LEAST_SHARE):
-            most = max(counts)
-            weights = tries[counts.index(most)]
+        most = int(np.argmax([count.sum() for count in counts]))
+        if errors_ahead(counts[most], before) > ERRORS:
+            weights, before = tries[most], counts[most]
     return weights
 
 
