@@ -39,7 +39,11 @@ class ArrayFormat:
     dtype: type[np.generic]
     """Exact element type."""
     dimensions: int
-    """1 or 2; the first one is always the items."""
+    """1 or 2."""
+    of_items: bool = True
+    """Whether there is a row for each item; else there is one for each number of an item's vector."""
+    optional: bool = False
+    """Whether a bundle may be without it; then it is read as of width 0."""
     may_be_nan: bool = False
     """Whether NaN stands for an unknown value; infinity never may."""
     holds_items: bool = False
@@ -48,6 +52,8 @@ class ArrayFormat:
 
 ARRAYS: dict[str, ArrayFormat] = {
     "item_vectors": ArrayFormat(np.float32, 2),
+    "search_vectors": ArrayFormat(np.float32, 2, optional=True),
+    "search_directions": ArrayFormat(np.float32, 2, of_items=False, optional=True),
     "item_codes": ArrayFormat(np.int32, 2),
     "item_features": ArrayFormat(np.float32, 2, may_be_nan=True),
     "popularity": ArrayFormat(np.float32, 1),

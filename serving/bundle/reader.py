@@ -48,6 +48,10 @@ class Bundle:
     """Category paths and brands as codes."""
     item_vectors: Floats
     """[n, D], rows of length 1 (or 0 for an item that nothing is known of)."""
+    search_vectors: Floats
+    """[n, S] products of item vectors and search directions; S = 0 where a search takes whole vectors."""
+    search_directions: Floats
+    """[D, S] directions in which items' vectors differ most, orthogonal and of length 1."""
     item_codes: Integers
     """[n, K] codes in the order of `spec.code_columns`, 0 = unknown."""
     item_features: Floats
@@ -178,14 +182,19 @@ def _read_items(directory: Path) -> pa.Table:
 
 def _read_array(directory: Path, name: str, n_items: int) -> npt.NDArray[Any]:
     path, form = directory / f"{name}.npy", ARRAYS[name]
+    if form.optional and not path.exists():
+        nothing = np.zeros((n_items if form.of_items else 0, 0), form.dtype)
+        nothing.setflags(write=False)
+        return nothing
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError, SyntaxError, MemoryError, OverflowError) as error:
         raise BundleError(f"{path.name}: expected a plain NumPy array, received {error}.") from error
     if not isinstance(array, np.memmap):
         raise BundleError(f"{path.name}: expected a plain NumPy array, received {type(array).__name__}.")
-    if array.dtype != np.dtype(form.dtype) or array.ndim != form.dimensions or len(array) != n_items:
-        shape = (n_items, "width")[: form.dimensions]
+    rows = n_items if form.of_items else len(array)
+    if array.dtype != np.dtype(form.dtype) or array.ndim != form.dimensions or len(array) != rows:
+        shape = (rows, "width")[: form.dimensions]
         raise BundleError(
             f"{path.name}: expected {np.dtype(form.dtype)} of shape {shape}, received {array.dtype} of "
             f"shape {array.shape}."
@@ -205,6 +214,7 @@ def _check_widths(spec: Spec, arrays: dict[str, npt.NDArray[Any]]) -> None:
         "complement_scores": arrays["complements"].shape[1],
         "follower_scores": arrays["followers"].shape[1],
         "lookalike_scores": arrays["lookalikes"].shape[1],
+        "search_directions": arrays["search_vectors"].shape[1],
     }
     for name, width in wanted.items():
         if arrays[name].shape[1] != width:
@@ -214,3 +224,9 @@ def _check_widths(spec: Spec, arrays: dict[str, npt.NDArray[Any]]) -> None:
             )
     if arrays["item_vectors"].shape[1] == 0:
         raise BundleError("item_vectors.npy: expected at least one column, received none.")
+    directions, width = arrays["search_directions"], arrays["item_vectors"].shape[1]
+    if directions.shape[1] and len(directions) != width:
+        raise BundleError(
+            f"search_directions.npy: expected {width} rows, as many as an item's vector has numbers, "
+            f"received {len(directions)}."
+        )

@@ -123,6 +123,8 @@ def _truncate(directory: Path) -> None:
         ("popularity.npy", lambda d: (d / "popularity.npy").write_bytes(b"\x93NUMPY\x01\x00\xff\xff{")),
         ("item_vectors.npy", _save("item_vectors", np.zeros((8, 0), np.float32))),
         ("item_vectors.npy", _save("item_vectors", np.asfortranarray(np.ones((8, 4), np.float32)))),
+        ("search_vectors.npy", _save("search_vectors", np.zeros((7, 2), np.float32))),
+        ("search_directions.npy", _save("search_directions", np.zeros((4, 2), np.float32))),
         ("item_features.npy", _save("item_features", np.full((8, 2), np.inf, np.float32))),
         ("item_features.npy", _save("item_features", np.zeros((8, 3), np.float32))),
         ("item_codes.npy", _save("item_codes", np.zeros((8, 4), np.int32))),
@@ -149,6 +151,15 @@ def test_a_file_of_another_form_is_refused_by_name(directory: Path, name: str, s
         Bundle.open(directory)
     assert str(caught.value).startswith(name)
     assert "expected" in str(caught.value)
+
+
+def test_search_directions_are_of_an_items_numbers(directory: Path):
+    write_array(directory, "search_vectors", np.zeros((8, 2)))
+    write_array(directory, "search_directions", np.zeros((4, 2)))
+    assert Bundle.open(directory).search_vectors.shape == (8, 2)
+    write_array(directory, "search_directions", np.zeros((3, 2)))
+    with pytest.raises(BundleError, match=r"search_directions\.npy: expected 4 rows.*received 3"):
+        Bundle.open(directory)
 
 
 @pytest.mark.parametrize(

@@ -157,6 +157,32 @@ def test_every_query_alone_gives_what_it_gives_among_others(tiny_bundle: Bundle)
         np.testing.assert_allclose(alone.scores[0], together.scores[row], rtol=1e-5)
 
 
+def test_of_those_that_search_vectors_name_the_nearest_come_first(
+    tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+):
+    # By the third number alone butter and cheese lie near; all others have 0, and none of them is named.
+    directions = np.array([[0], [0], [1], [0]], np.float32)
+    quick = replace(
+        tiny_bundle, search_directions=directions, search_vectors=tiny_bundle.item_vectors @ directions
+    )
+    query = np.array([[0, 0, 0.2, 0.9]], np.float32)
+    monkeypatch.setattr("serving.sources.SHORTLIST", 2)
+    found = nearest(quick, query, 1, 1, None)
+    # Butter has .2; cheese leans to the fourth axis: (.2 + .25 * .9) / sqrt(1.0625) = .4123.
+    assert found.items.tolist() == [[CHEESE]]
+    np.testing.assert_allclose(found.scores, [[0.425 / 1.0625**0.5]], rtol=1e-5)
+    assert nearest(quick, query, 1, 1, np.arange(8) != CHEESE).items.shape == (1, 1)
+    assert nearest(quick, query, 1, 8, None).items[0, 0] == LAMP
+
+
+def test_what_a_filter_leaves_out_is_not_named_either(tiny_bundle: Bundle):
+    directions = np.eye(4, dtype=np.float32)
+    quick = replace(tiny_bundle, search_directions=directions, search_vectors=tiny_bundle.item_vectors)
+    query = np.array([[0, 0, 1, 0]], np.float32)
+    allowed = np.isin(np.arange(8), [CHEESE, LAMP])
+    assert nearest(quick, query, 1, 1, allowed).items.tolist() == [[CHEESE]]
+
+
 def test_sources_take_turns_by_weight_and_no_item_comes_twice():
     one, two = offered([5, 6, 7]), offered([7, 8, -1])
     items, scores, strengths = merge([one, two], [1.0, 2.0], 6)

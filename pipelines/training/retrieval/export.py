@@ -10,6 +10,7 @@ from pipelines.training.litert import Parity
 from pipelines.training.material import VALIDATION, Material
 from pipelines.training.retrieval.encoders import Encoders
 from pipelines.training.retrieval.model import QUERY_INPUTS
+from pipelines.training.retrieval.search import write_search
 from pipelines.training.retrieval.train import TrainedRetrieval
 from pipelines.training.tensorflow import Tensor, tf
 from serving.bundle import Bundle, Spec, write_array
@@ -50,6 +51,7 @@ def export(trained: TrainedRetrieval, material: Material) -> Parity:
     users = material.requests(VALIDATION).users
     users = users.rows(slice(0, COMPARED_USERS))
     expected = encoders.query_vectors(vectors, bundle, users)
+    write_search(bundle, expected)
 
     def encode(**given: Tensor) -> dict[str, Tensor]:
         return {"query": trained.model.query(**{name: given[name] for name in QUERY_INPUTS})}
