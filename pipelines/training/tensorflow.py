@@ -1,4 +1,8 @@
-"""The door to TensorFlow: TFRS 0.7 needs legacy Keras, which is chosen before TensorFlow is first imported.
+"""The door to TensorFlow: what has to be chosen before TensorFlow is first imported.
+
+That is legacy Keras, which TFRS 0.7 needs, and an allocator that keeps what a step has freed for the next
+one. The usual one hands it back to the system, and each step waits for forty thousand pages to be given anew:
+a quarter of its time or more.
 
 Everything in training takes `tf` and `tfrs` from here.
 """
@@ -15,6 +19,7 @@ if "tensorflow" in sys.modules and os.environ.get("TF_USE_LEGACY_KERAS") != "1":
         "something imported it before; train in a fresh process (pipelines.process)"
     )
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
+os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import tensorflow as tf
