@@ -130,12 +130,15 @@ def test_the_longest_training_that_fits_is_chosen_by_the_data_alone(trial):
         lengths.append(shorter)
     # The small shop is trained for the least steps.
     least = TrainingConfig().retrieval.least_steps
-    steps = {length.name: length.choices.get("retrieval", {}).get("most_steps") for length in lengths[1:]}
-    assert steps["one model"] == least
+    retrieval = {length.name: length.choices.get("retrieval", {}) for length in lengths[1:]}
+    steps = {name: fields["most_steps"] for name, fields in retrieval.items()}
+    kinds = {name: len(fields["encoders"]) for name, fields in retrieval.items()}
+    assert steps["three quarters"] == 0.75 * least
     assert steps["half"] == 0.5 * least
-    assert steps["a quarter"] == 0.25 * least
+    assert steps["a quarter"] == steps["a quarter of one"] == 0.25 * least
     assert steps["demo"] == BUDGETS["demo"][0]["most_steps"]
-    assert list(steps)[:2] == ["one model", "half"]
+    assert list(steps)[:4] == ["three quarters", "half", "a quarter", "a quarter of one"]
+    assert [kinds[name] for name in list(steps)[2:4]] == [len(TrainingConfig().retrieval.encoders), 1]
     assert length_that_fits(trial, None, 0) == lengths[-1]
     assert length_that_fits(trial, None, 4 * lengths[2].seconds, times=4) == lengths[2]
 
