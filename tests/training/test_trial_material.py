@@ -110,3 +110,19 @@ def test_a_bundle_begins_with_what_training_does_not_change(material: TrialMater
     assert bundle.followers[1, 0] == 0
     assert (bundle.followers[2:] == -1).all()
     assert material.ranking_names == ["ranking-0"]
+
+
+def test_who_does_much_is_damped_in_what_a_bundle_says_is_popular(tmp_path: Path):
+    # User 0 buys 16 times, which count 16 ** 0.75 = 8 together: item 0 has 14 of them, item 1 two. Users 1
+    # and 2 buy item 2 once each, which counts whole.
+    events = interactions([*[(0, 0, AT_S)] * 14, (0, 1, AT_S), (0, 1, AT_S), (1, 2, AT_S), (2, 2, AT_S)])
+    histories = Histories.of(events, np.array([0]), np.array([AT_S]))
+    stage = LabelledStage(events, histories, wanted([[2]]))
+    trial = Trial(
+        catalogue(4), 3, ("purchase",), ("purchase",), events, (stage,), stage, repeats=True, seed=0
+    )
+    material = TrialMaterial(trial, tmp_path / "bundle", TrainingConfig.of({}))
+    material.begin()
+    bundle = Bundle.open(material.workdir)
+    np.testing.assert_allclose(bundle.popularity, [7.0, 1.0, 2.0, 0.0])
+    assert bundle.popularity_order.tolist() == [0, 2, 1, 3]

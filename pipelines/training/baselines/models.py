@@ -13,7 +13,7 @@ from pipelines.training.baselines.item_knn import ItemKnn
 from pipelines.training.baselines.judging import SCORES_AT_ONCE
 from pipelines.training.baselines.known import Known
 from pipelines.training.baselines.personal_frequency import PersonalFrequency
-from pipelines.training.baselines.popularity import Popularity
+from pipelines.training.baselines.popularity import DAMPING, Popularity
 from pipelines.training.baselines.recommender import USERS_AT_ONCE, Recommender
 from pipelines.training.baselines.sequence_rules import SequenceRules
 from pipelines.training.baselines.session_knn import SessionKnn
@@ -56,7 +56,9 @@ def _stan(known: Known, **settings: Any) -> SessionKnn:
 
 
 MODELS: Mapping[str, Model] = {
-    "popularity": Model(Popularity.fit, {"half_life_days": (30.0, 7.0, 90.0, None)}),
+    "popularity": Model(
+        Popularity.fit, {"half_life_days": (30.0, 7.0, 90.0, None), "damping": (0.0, DAMPING, 0.5)}
+    ),
     "personal_frequency": Model(
         PersonalFrequency.fit, {"half_life_days": (None, 30.0, 90.0), "place_decay": (1.0, 0.9)}
     ),

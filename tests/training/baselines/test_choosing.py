@@ -27,8 +27,8 @@ def test_the_setting_that_is_best_on_validation_is_chosen_and_told():
     fitted = fit_field(FASHION, ["popularity"], PLENTY_S)["popularity"]
     # Item 1 stands first, and before item 0 without decay: 8 old events against 4 new ones.
     assert fitted.chosen["ndcg@10"] == 1
-    assert fitted.settings == {"half_life_days": 30.0} == fitted.chosen["settings"]
-    assert (fitted.chosen["tried"], fitted.chosen["all"]) == (4, 4)
+    assert fitted.settings == {"half_life_days": 30.0, "damping": 0.0} == fitted.chosen["settings"]
+    assert (fitted.chosen["tried"], fitted.chosen["all"]) == (6, 6)
 
 
 def test_a_better_setting_replaces_the_default():
@@ -46,7 +46,7 @@ def test_a_better_setting_replaces_the_default():
     assert fitted.settings["half_life_days"] is None
     assert fitted.chosen["ndcg@10"] == 1
     untuned = fit_field(leave_one_out(events, 3), ["popularity"])["popularity"]
-    assert untuned.chosen == {"settings": {"half_life_days": 30.0}}
+    assert untuned.chosen == {"settings": {"half_life_days": 30.0, "damping": 0.0}}
 
 
 def test_without_time_the_defaults_are_taken_once():
