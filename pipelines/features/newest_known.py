@@ -45,16 +45,17 @@ class FeatureRows:
             created = created_at.take(pa.array(found))
             found = found[pc.array_sort_indices(created, null_placement="at_start").to_numpy()]
         known_at = known_at.take(pa.array(found))
-        self._instants = np.sort(pc.unique(known_at).to_numpy())
-        ranks = np.searchsorted(self._instants, known_at.to_numpy())
+        most_cells = CELLS_OF_A_ROW * (len(found) + lookups)
+        self._instants = Instants(np.sort(pc.unique(known_at).to_numpy()), most_cells)
+        ranks = self._instants.ranks(known_at.to_numpy())
         numbers = keys.take(pa.array(found)).to_numpy() * np.int64(len(self._instants)) + ranks
-        order = np.argsort(numbers, kind="stable")
-        self._numbers = numbers[order]
-        self._known_at = known_at.to_numpy()[order]
-        self._positions = found[order].astype(np.int32)
+        order = _stable_order(numbers)
+        self._numbers = numbers.take(order)
+        self._known_at = known_at.to_numpy().take(order)
+        self._positions = found.take(order).astype(np.int32)
         cells = int(self._numbers[-1]) + 1 if len(order) else 0
         self._lasts: Positions | None = None
-        if len(order) and cells <= CELLS_OF_A_ROW * (len(order) + lookups):
+        if len(order) and cells <= most_cells:
             steps = np.diff(self._numbers, prepend=0, append=cells)
             self._lasts = np.repeat(np.arange(-1, len(order), dtype=np.int32), steps)
 
@@ -78,15 +79,63 @@ class FeatureRows:
         asking = pc.and_(keys.is_valid(), at.is_valid()).to_numpy(zero_copy_only=False)
         instants = at.fill_null(0).to_numpy()
         firsts = keys.fill_null(0).to_numpy() * np.int64(len(self._instants))
-        lasts = firsts + np.searchsorted(self._instants, instants, side="right") - 1
+        lasts = firsts + self._instants.ranks(instants)
         found = self._last_until(lasts)
-        asking &= (lasts >= firsts) & (found >= 0) & (self._numbers[found] >= firsts)
+        asking &= (lasts >= firsts) & (found >= 0) & (self._numbers.take(found, mode="clip") >= firsts)
         if ttl:
-            asking &= instants - self._known_at[found] <= ttl // timedelta(microseconds=1)
-        return np.where(asking, self._positions[found], UNKNOWN)
+            age = instants - self._known_at.take(found, mode="clip")
+            asking &= age <= ttl // timedelta(microseconds=1)
+        return np.where(asking, self._positions.take(found, mode="clip"), UNKNOWN)
 
     def _last_until(self, numbers: Numbers) -> Numbers:
         """The place of the last row whose number is not greater, -1 where all are."""
         if self._lasts is None:
             return np.searchsorted(self._numbers, numbers, side="right") - 1
-        return self._lasts[np.clip(numbers, 0, len(self._lasts) - 1)].astype(np.int64)
+        lasts: Numbers = self._lasts.take(numbers, mode="clip").astype(np.int64)
+        return lasts
+
+
+def _stable_order(numbers: Numbers) -> Numbers:
+    """The places of these numbers in ascending order; those of equal ones in theirs."""
+    count = len(numbers)
+    if numbers.max(initial=0) >= np.iinfo(np.int64).max // max(1, count):
+        return np.argsort(numbers, kind="stable")
+    # Number and place as one number: sorting values is several times faster than sorting places by them.
+    packed = numbers * count + np.arange(count)
+    packed.sort()
+    return packed % max(1, count)
+
+
+class Instants:
+    """Different instants in their order.
+
+    Days or hours lie on a grid: the rank of each of its points is written down. Others are searched.
+    """
+
+    def __init__(self, instants: Numbers, most_points: int) -> None:
+        """Lay the grid.
+
+        Args:
+            instants: In ascending order, in microseconds.
+            most_points: Points of a grid that is worth laying.
+        """
+        self._instants = instants
+        self._ranks: Positions | None = None
+        if not len(instants):
+            return
+        self._step = int(np.gcd.reduce(np.diff(instants))) or 1
+        if (int(instants[-1]) - int(instants[0])) // self._step < most_points:
+            points = (instants - instants[0]) // self._step
+            steps = np.diff(points, prepend=-1, append=points[-1] + 1)
+            self._ranks = np.repeat(np.arange(-1, len(instants), dtype=np.int32), steps)
+
+    def __len__(self) -> int:
+        return len(self._instants)
+
+    def ranks(self, at: Numbers) -> Numbers:
+        """Return the rank of the last instant that is not later than each of these, -1 where all are."""
+        if self._ranks is None:
+            return np.searchsorted(self._instants, at, side="right") - 1
+        points = (at - self._instants[0]) // self._step
+        ranks: Numbers = self._ranks.take(points + 1, mode="clip").astype(np.int64)
+        return ranks
