@@ -47,6 +47,9 @@ class JoinedView:
     ttl: timedelta | None = None
     """Age beyond which a row no longer counts; None or zero: never."""
 
+    lists: frozenset[str] = frozenset()
+    """Names in the answer of the features that are lists, as far as that is known."""
+
 
 def asof_join(view: JoinedView, entities: str = "entities", *, created_before: bool = False) -> str:
     """Return SQL for `__row` and the features of every entity row, null where nothing was known.

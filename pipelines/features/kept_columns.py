@@ -59,4 +59,6 @@ class KeptColumns:
                     stream.write_batch(pa.record_batch([part], schema))
             file.flush()
             mapped = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
-        return pa.ipc.open_stream(pa.py_buffer(mapped)).read_all()["column"]
+        column = pa.ipc.open_stream(pa.py_buffer(mapped)).read_all()["column"]
+        mapped.madvise(mmap.MADV_DONTNEED)  # to find its parts has brought pages around them into memory
+        return column

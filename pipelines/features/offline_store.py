@@ -8,6 +8,7 @@ that only reads the online store needs neither.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -20,6 +21,7 @@ from feast.infra.offline_stores.offline_utils import infer_event_timestamp_from_
 from feast.infra.registry.base_registry import BaseRegistry
 from feast.on_demand_feature_view import OnDemandFeatureView
 from feast.repo_config import FeastConfigBaseModel, RepoConfig
+from feast.types import Array
 
 from pipelines.errors import FeatureError
 from pipelines.features.asof import JoinedView, asof_join, newest_rows, quoted
@@ -33,8 +35,11 @@ if TYPE_CHECKING:
     from pipelines.features.scans import Scan
 
 
-COLUMNS_AT_ONCE = 2
-"""Columns of an answer that are put together at the same time."""
+AT_ONCE = 2
+"""Views that are joined, and then groups of columns that are put together, at the same time."""
+
+COLUMNS_OF_A_GROUP = 4
+"""Features of a view that are read together."""
 
 
 class AsofOfflineStoreConfig(FeastConfigBaseModel):
@@ -175,16 +180,39 @@ def _connection(datasets: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:
 
 def _join(joining: PointInTimeJoin, answer: pa.Table, views: Sequence[JoinedView]) -> pa.Table:
     """Add what each view knew of the entity rows to the answer, row by row."""
+    from pipelines.features.asked_rows import AskedRows
     from pipelines.features.at_once import at_once
     from pipelines.features.kept_columns import KeptColumns
 
     kept = KeptColumns()
     with joining as join:
-        found = (feature for view in views for feature in join.features(view, join.positions(view)))
-        columns = at_once(lambda feature: (feature[0], kept.keep(feature[1])), found, COLUMNS_AT_ONCE)
-        for name, column in columns:
-            answer = answer.append_column(name, column)
+        asked = at_once(lambda view: AskedRows.at(join.positions(view)), views, AT_ONCE)
+        groups = [
+            (some, rows) for view, rows in zip(views, asked, strict=True) for some in _read_together(view)
+        ]
+        groups.sort(key=lambda group: not group[0].lists)  # lists take longest: nobody waits for the last
+        read = at_once(
+            lambda group: {name: kept.keep(parts) for name, parts in join.features(*group)}, groups, AT_ONCE
+        )
+        columns = {name: column for some in read for name, column in some.items()}
+    for view in views:
+        for _, name in view.features:
+            answer = answer.append_column(name, columns[name])
     return answer
+
+
+def _read_together(view: JoinedView) -> list[JoinedView]:
+    """The view with some of its features at a time; lists one by one."""
+    lists = [one for one in view.features if one[1] in view.lists]
+    others = [one for one in view.features if one[1] not in view.lists]
+    starts = range(0, len(others), COLUMNS_OF_A_GROUP)
+    return [
+        *(replace(view, features=(one,)) for one in lists),
+        *(
+            replace(view, features=tuple(others[start : start + COLUMNS_OF_A_GROUP]), lists=frozenset())
+            for start in starts
+        ),
+    ]
 
 
 def _answer(query: str, datasets: Mapping[str, Any]) -> pa.Table:
@@ -199,6 +227,7 @@ def _joined(scan: Scan, view: FeatureView, feature_refs: list[str], full_feature
     wanted = [one.split(":", 1)[1] for one in feature_refs if one.split(":", 1)[0] == name]
     prefix = f"{view.projection.name_alias or view.name}__" if full_feature_names else ""
     renamed = view.projection.join_key_map
+    kinds = {one.name: one.dtype for one in view.features}
     return JoinedView(
         relation=scan.sql,
         keys=tuple(
@@ -210,6 +239,7 @@ def _joined(scan: Scan, view: FeatureView, feature_refs: list[str], full_feature
         known_at=in_source.get(source.timestamp_field, source.timestamp_field),
         created_at=in_source.get(source.created_timestamp_column, source.created_timestamp_column) or None,
         ttl=view.ttl,
+        lists=frozenset(f"{prefix}{one}" for one in wanted if isinstance(kinds.get(one), Array)),
     )
 
 

@@ -1,14 +1,21 @@
 """Rows of a feature table, read in the order of its files and picked by their numbers."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
+
+from pipelines.features.asked_rows import Places
 
 ROWS_AT_ONCE = 131_072
-"""Feature rows that are read, and entity rows that are answered, at a time."""
+"""Feature rows that are read at a time."""
+
+WIDE_ROWS_AT_ONCE = 16_384
+"""Texts or lists that are picked at a time: what lies longer than the processor's caches is copied slowly."""
 
 CHUNK_BYTES = 2**31 - 1
 """What texts or lists of one Arrow array can hold; more of them are picked by wider offsets."""
@@ -38,17 +45,13 @@ def rows_in_order(connection: Any, query: str, asked: npt.NDArray[np.bool_] | No
 
 
 def picked(
-    column: pa.ChunkedArray,
-    places: pa.Array,
-    rows_at_once: int = ROWS_AT_ONCE,
-    chunk_bytes: int = CHUNK_BYTES,
+    column: pa.ChunkedArray, parts: Iterable[Places], chunk_bytes: int = CHUNK_BYTES
 ) -> Iterator[pa.Array]:
-    """Yield a column's values at these places, in parts; null where a place is.
+    """Yield a column's values at these places, part by part; null where a place is.
 
     Args:
         column: Values.
-        places: Numbers of values, or null.
-        rows_at_once: Length of a part.
+        parts: Numbers of values, or null; none may lie beyond the column's end.
         chunk_bytes: A column of more bytes is picked by 64-bit offsets.
     """
     kind = column.type
@@ -56,20 +59,43 @@ def picked(
         column = column.cast(_with_wide_offsets(kind))
     values = column.combine_chunks()
     del column
-    are_known = pa.types.is_primitive(kind) and len(values) > 0 and not values.null_count
-    take = _taken_known if are_known else pa.Array.take
-    for start in range(0, max(1, len(places)), rows_at_once):
-        part = take(values, places.slice(start, rows_at_once))
-        yield part if part.type == kind else part.cast(kind)
+    if pa.types.is_primitive(kind) and len(values) and not values.null_count:
+        yield from (_known_numbers(values, places) for places in parts)
+        return
+    take = _taking_lists(values) or partial(_unchecked, values)
+    for places in parts:
+        for numbers in places.in_pieces(WIDE_ROWS_AT_ONCE):
+            part = take(numbers)
+            yield part if part.type == kind else part.cast(kind)
 
 
-def _taken_known(values: pa.Array, places: pa.Array) -> pa.Array:
-    """The same as `values.take(places)` of numbers that are all known, in a third of the time."""
-    if not places.null_count:
-        return values.take(places)
-    _, content = values.take(places.fill_null(0)).buffers()
-    known = np.packbits(places.is_valid().to_numpy(zero_copy_only=False), bitorder="little")
-    return pa.Array.from_buffers(values.type, len(places), [pa.py_buffer(known), content])
+def _unchecked(values: pa.Array, places: pa.Array) -> pa.Array:
+    """To check every place against the length again takes half as long as to pick the values."""
+    return pc.take(values, places, boundscheck=False)
+
+
+def _known_numbers(values: pa.Array, places: Places) -> pa.Array:
+    """The same as `take` of numbers that are all known, in a third of the time."""
+    _, content = _unchecked(values, places.filled).buffers()
+    return pa.Array.from_buffers(values.type, len(places.filled), [places.known, content])
+
+
+def _taking_lists(values: pa.Array) -> Callable[[pa.Array], pa.Array] | None:
+    """The same as `take` of lists that are all of one length, in a third of the time; None: they are not."""
+    if not pa.types.is_list(values.type) or not len(values) or values.null_count:
+        return None
+    lengths = np.diff(values.offsets)
+    if not lengths[0] or (lengths != lengths[0]).any():
+        return None
+    fixed = pa.FixedSizeListArray.from_arrays(values.flatten(), int(lengths[0]))
+
+    def take(numbers: pa.Array) -> pa.Array:
+        known = numbers.is_valid().to_numpy(zero_copy_only=False)
+        ends = pa.array(np.cumsum(np.append(0, known)) * fixed.type.list_size, pa.int32())
+        content = _unchecked(fixed, numbers.drop_null()).flatten()
+        return pa.ListArray.from_arrays(ends, content, type=values.type, mask=pa.array(~known))
+
+    return take
 
 
 def _with_wide_offsets(kind: pa.DataType) -> pa.DataType:

@@ -7,16 +7,18 @@ row that nobody asked for is left where it is.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.errors import FeatureError
+from pipelines.features.asked_rows import AskedRows
 from pipelines.features.asof import AT, ROW, JoinedView, asof_join, quoted
 from pipelines.features.newest_known import UNKNOWN, FeatureRows, Positions
 from pipelines.features.picking import picked, rows_in_order
@@ -27,12 +29,9 @@ POSITION = "__position"
 KNOWN_AT, CREATED_AT = "__known_at", "__created_at"
 """Columns of the feature rows with their instants."""
 
-COLUMNS_AT_ONCE = 4
-"""Features of a view that are read at a time."""
-
 
 class PointInTimeJoin:
-    """The entity rows, joined with one view after the other."""
+    """The entity rows, joined with views; several threads may ask it at the same time."""
 
     def __init__(self, entities: pa.Table, datasets: Mapping[str, Any], *, created_before: bool) -> None:
         """Open a connection.
@@ -47,10 +46,9 @@ class PointInTimeJoin:
         self._entities = entities
         self._created_before = created_before
         self._codes: dict[tuple[str, pa.DataType], tuple[pa.Array, pa.Array | None]] = {}
+        self._coding = threading.Lock()
+        self._given = {**datasets, "entities_given": entities}
         self._connection = duckdb.connect()
-        self._connection.execute("SET TimeZone = 'UTC'")
-        for name, dataset in {**datasets, "entities_given": entities}.items():
-            self._connection.register(name, dataset)
 
     def __enter__(self) -> PointInTimeJoin:
         return self
@@ -62,7 +60,8 @@ class PointInTimeJoin:
         """Since when the row was known that each entity row finds; its time to live does not count."""
         positions = self.positions(replace(view, ttl=None))
         query = f"SELECT {quoted(view.known_at)} AS {KNOWN_AT} FROM {view.relation}"  # noqa: S608 - quoted
-        instants = rows_in_order(self._connection, query)[KNOWN_AT]
+        with self._reading() as connection:
+            instants = rows_in_order(connection, query)[KNOWN_AT]
         return instants.take(pa.array(positions, mask=positions == UNKNOWN))
 
     def positions(self, view: JoinedView) -> Positions:
@@ -75,16 +74,30 @@ class PointInTimeJoin:
         known = FeatureRows(row_keys, _microseconds(rows[KNOWN_AT]), created_at, lookups=len(keys))
         return known.newest(keys, _microseconds(entities[AT]), view.ttl)
 
-    def features(self, view: JoinedView, positions: Positions) -> Iterator[tuple[str, Iterator[pa.Array]]]:
-        """Name and values of each feature at these positions, null where there is none; in parts of rows."""
-        asked, places = _asked_for(positions)
-        for start in range(0, len(view.features), COLUMNS_AT_ONCE):
-            some = view.features[start : start + COLUMNS_AT_ONCE]
-            columns = ", ".join(f"{quoted(source)} AS {quoted(name)}" for source, name in some)
-            query = f"SELECT {columns} FROM {view.relation}"  # noqa: S608 - quoted
-            read = rows_in_order(self._connection, query, asked).columns
-            for _, name in some:
-                yield name, picked(read.pop(0), places)
+    def features(self, view: JoinedView, asked: AskedRows) -> Iterator[tuple[str, Iterator[pa.Array]]]:
+        """Name and values of each feature of a view, null where nothing was known; in parts of rows."""
+        columns = ", ".join(f"{quoted(source)} AS {quoted(name)}" for source, name in view.features)
+        query = f"SELECT {columns} FROM {view.relation}"  # noqa: S608 - quoted
+        with self._reading() as connection:
+            rows = rows_in_order(connection, query, asked.mask)
+        if rows.num_rows != asked.count:
+            raise FeatureError(
+                f"expected {asked.count} rows of {view.relation}, received {rows.num_rows}: its files were "
+                "changed while they were read; ask again"
+            )
+        read = rows.columns
+        del rows
+        for _, name in view.features:
+            yield name, picked(read.pop(0), asked.parts)
+
+    @contextmanager
+    def _reading(self) -> Iterator[Any]:
+        """A connection for one thread: they cannot share one, and each has to be told anew what it reads."""
+        with self._connection.cursor() as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            for name, rows in self._given.items():
+                connection.register(name, rows)
+            yield connection
 
     def _joined(self, view: JoinedView, entities: pa.Table, rows: pa.Table) -> Positions:
         """The positions as DuckDB joins them: keys of any type, and rows created by then."""
@@ -97,11 +110,11 @@ class PointInTimeJoin:
             created_at=CREATED_AT if view.created_at else None,
         )
         numbers = pa.array(np.arange(rows.num_rows, dtype=np.int32))
-        self._connection.register("feature_rows", rows.append_column(POSITION, numbers))
-        self._connection.register("entities", entities)
-        self._connection.execute("SET preserve_insertion_order = false")
         query = asof_join(narrow, created_before=self._created_before)
-        found = self._connection.sql(query).to_arrow_table()
+        with self._reading() as connection:
+            connection.register("feature_rows", rows.append_column(POSITION, numbers))
+            connection.register("entities", entities)
+            found = connection.sql(query).to_arrow_table()
         if found.num_rows != entities.num_rows:
             raise FeatureError(f"{entities.num_rows} entity rows in, {found.num_rows} out: report this")
         positions = np.full(entities.num_rows, UNKNOWN, np.int32)
@@ -118,11 +131,13 @@ class PointInTimeJoin:
         if view.created_at:
             columns[CREATED_AT] = quoted(view.created_at)
         read = ", ".join(f"{source} AS {quoted(name)}" for name, source in columns.items())
-        rows = rows_in_order(self._connection, f"SELECT {read} FROM {view.relation}")  # noqa: S608 - quoted
+        with self._reading() as connection:
+            rows = rows_in_order(connection, f"SELECT {read} FROM {view.relation}")  # noqa: S608 - quoted
         entities, are_numbers = self._entities.select([ROW, AT]), True
         for place, (ours, theirs) in enumerate(view.keys):
             name = f"__key_{place}"
-            codes, different = self._coded(ours, view.relation, theirs, rows.schema.field(name).type)
+            with self._coding:
+                codes, different = self._coded(ours, view.relation, theirs, rows.schema.field(name).type)
             entities = entities.append_column(name, codes)
             if different is None:
                 are_numbers = False
@@ -152,9 +167,10 @@ class PointInTimeJoin:
 
     def _cast(self, name: str, relation: str, theirs: str) -> pa.ChunkedArray:
         described = f"SELECT column_name, column_type FROM (DESCRIBE FROM {relation})"  # noqa: S608 - ours
-        kind = dict(self._connection.execute(described).fetchall())[theirs]
-        query = f"SELECT TRY_CAST({quoted(name)} AS {kind}) AS key FROM entities_given"  # noqa: S608 - quoted
-        return rows_in_order(self._connection, query)["key"]
+        with self._reading() as connection:
+            kind = dict(connection.execute(described).fetchall())[theirs]
+            query = f"SELECT TRY_CAST({quoted(name)} AS {kind}) AS key FROM entities_given"  # noqa: S608 - quoted
+            return rows_in_order(connection, query)["key"]
 
 
 def _one_key(entities: pa.Table, rows: pa.Table, count: int) -> tuple[pa.Array, pa.Array]:
@@ -174,12 +190,3 @@ def _one_key(entities: pa.Table, rows: pa.Table, count: int) -> tuple[pa.Array, 
 
 def _microseconds(instants: pa.ChunkedArray) -> pa.Array:
     return instants.combine_chunks().cast(pa.int64())
-
-
-def _asked_for(positions: Positions) -> tuple[npt.NDArray[np.bool_], pa.Array]:
-    """Which rows of the table are asked for, and the place of each position among them."""
-    known = positions != UNKNOWN
-    asked = np.zeros(positions.max(initial=UNKNOWN) + 1, bool)
-    asked[positions[known]] = True
-    places = (np.cumsum(asked, dtype=np.int32) - 1)[positions] if len(asked) else positions
-    return asked, pa.array(places, mask=~known)

@@ -8,8 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from pipelines.errors import FeatureError
+from pipelines.features.asked_rows import AskedRows
 from pipelines.features.asof import AT, ROW, JoinedView
-from pipelines.features.picking import picked
 from pipelines.features.positions import PointInTimeJoin
 
 STAMP = pa.timestamp("us", tz="UTC")
@@ -54,7 +55,10 @@ def test_each_entity_row_finds_the_newest_row_known_by_then(path: Path):
     with PointInTimeJoin(asked, {}, created_before=False) as join:
         positions = join.positions(view(path))
         assert positions.tolist() == [4, -1, 2, -1, -1, 0]
-        values = {name: pa.chunked_array(parts) for name, parts in join.features(view(path), positions)}
+        values = {
+            name: pa.chunked_array(parts)
+            for name, parts in join.features(view(path), AskedRows.at(positions))
+        }
         known = join.known_at(view(path))
     assert values["n"].to_pylist() == [20, None, None, None, None, 30]
     assert values["labels"].to_pylist() == [None, None, [], None, None, ["c"]]
@@ -100,42 +104,30 @@ def test_the_order_of_rows_is_that_of_the_files_in_every_scan(tmp_path: Path):
     asked = entities(numbers.cast(pa.string()), [1.5] * count)
     with PointInTimeJoin(asked, {}, created_before=False) as join:
         positions = join.positions(files)
-        values = {name: pa.chunked_array(parts) for name, parts in join.features(files, positions)}
+        values = {
+            name: pa.chunked_array(parts) for name, parts in join.features(files, AskedRows.at(positions))
+        }
     assert values["n"].to_numpy().tolist() == list(range(count, 2 * count))
     assert values["labels"].equals(pa.chunked_array([numbers.cast(pa.string())]))
-
-
-def test_a_column_is_picked_in_parts_and_by_wide_offsets_where_it_is_long():
-    column = pa.chunked_array([[["a", "b"], None], [[None], ["c"]]], pa.list_(pa.string()))
-    places = pa.array([3, None, 0, 2, 1])
-    expected = [["c"], None, ["a", "b"], [None], None]
-    for chunk_bytes in (1, 1_000_000):
-        parts = list(picked(column, places, rows_at_once=2, chunk_bytes=chunk_bytes))
-        assert [len(part) for part in parts] == [2, 2, 1]
-        assert [part.type for part in parts] == [column.type] * 3
-        assert pa.chunked_array(parts).to_pylist() == expected
 
 
 def test_no_entity_row_gives_columns_without_values(path: Path):
     with PointInTimeJoin(entities(pa.array([], pa.string()), []), {}, created_before=False) as join:
         positions = join.positions(view(path))
-        values = {name: pa.chunked_array(parts) for name, parts in join.features(view(path), positions)}
+        values = {
+            name: pa.chunked_array(parts)
+            for name, parts in join.features(view(path), AskedRows.at(positions))
+        }
     assert {name: len(one) for name, one in values.items()} == {"n": 0, "labels": 0}
     assert values["n"].type == pa.int64()
 
 
-def test_numbers_that_are_all_known_are_picked_with_the_same_gaps():
-    places = pa.array([None, 2, 0, None, 1, 2, None, 0, 1])
-    expected = [None, 30, 10, None, 20, 30, None, 10, 20]
-    for kind in (pa.int64(), pa.float64(), pa.int32(), STAMP):
-        values = pa.array([10, 20, 30], pa.int64()).cast(kind)
-        wanted = pa.array(expected, pa.int64()).cast(kind)
-        for rows_at_once in (1, 3, 100):
-            assert pa.chunked_array(picked(pa.chunked_array([values]), places, rows_at_once)).equals(
-                pa.chunked_array([wanted])
-            )
-    flags = picked(pa.chunked_array([[True, False]]), pa.array([1, None, 0]))
-    assert pa.chunked_array(flags).to_pylist() == [False, None, True]
+def test_a_table_that_shrinks_between_two_reads_is_told(path: Path):
+    with PointInTimeJoin(entities(pa.array(["anna"]), [2.5]), {}, created_before=False) as join:
+        asked = AskedRows.at(join.positions(view(path)))
+        pq.write_table(pq.read_table(path).slice(0, 2), path)
+        with pytest.raises(FeatureError, match=r"expected 1 rows of .* received 0"):
+            list(join.features(view(path), asked))
 
 
 def test_several_keys_have_to_be_equal_all_together(tmp_path: Path):
