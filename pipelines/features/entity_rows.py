@@ -48,13 +48,16 @@ def entity_rows(frame: pd.DataFrame, timestamp: str, keys: Sequence[str]) -> Ent
             f"expected entity columns {sorted(set(keys))}, received {list(frame.columns)}: add {missing}"
         )
     at = _instants(frame[timestamp])
-    rest = frame.drop(columns=[timestamp])
+    rest = frame.copy(deep=False)
+    del rest[timestamp]
+    for name in rest.select_dtypes(exclude="object"):  # Arrow would share the caller's memory
+        rest[name] = rest[name].copy()
     shown = pa.Table.from_pandas(rest, preserve_index=False).replace_schema_metadata(None)
     shown = shown.add_column(list(frame.columns).index(timestamp), timestamp, at)
     columns = {ROW: pa.array(np.arange(len(frame))), AT: at}
     for key in dict.fromkeys(keys):
         texts = pa.types.is_string(shown.schema.field(key).type)
-        columns[key] = shown[key] if texts else _key(frame[key])
+        columns[key] = shown[key] if texts else _key(rest[key])
     first_at, last_at = (None if one is None else one.astimezone(UTC) for one in _ends(at))
     return EntityRows(shown=shown, joined=pa.table(columns), first_at=first_at, last_at=last_at)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -70,6 +71,7 @@ def make_store(folder: Path) -> FeatureStore:
                 "type": "pipelines.features.offline_store.AsofOfflineStore",
                 "lake_root": str(folder),
             },
+            coerce_tz_aware=False,  # as in `feature_store.yaml`
             entity_key_serialization_version=3,
         )
     )
@@ -237,6 +239,33 @@ def test_naive_instants_are_utc(store, folder):
     write_rows(folder, ROWS)
     frame = pd.DataFrame({"user_id": ["anna"], "event_timestamp": [datetime(2024, 1, 1, 2)]})  # noqa: DTZ001
     assert store.get_historical_features(frame, ["plain:n"]).to_arrow()["n"].to_pylist() == [1]
+
+
+@pytest.mark.parametrize(("user", "later"), [("anna", "bob"), (7, 8)])
+@pytest.mark.parametrize("zone", [None, "UTC", "Asia/Kolkata"])
+def test_a_frame_that_changes_later_does_not_change_what_was_asked(store, folder, zone, user, later):
+    write_rows(folder, ROWS)
+    instants = pd.Series(pd.to_datetime(["2024-01-01T02:00:00"])).dt.tz_localize(zone).dt.as_unit("us")
+    frame = pd.DataFrame({"user_id": [user], "event_timestamp": instants, "label": [1], "weight": [0.5]})
+    frame["kind"] = pd.Series(["a"], dtype="category")
+    expected = store.get_historical_features(frame, ["plain:n"]).to_arrow().to_pylist()
+    job = store.get_historical_features(frame, ["plain:n"])
+    frame["event_timestamp"].array._ndarray[:] = np.datetime64("2020-01-01", "us")
+    frame["label"].to_numpy()[:] = 9
+    frame["weight"].to_numpy()[:] = 9
+    frame["user_id"].to_numpy()[:] = later
+    assert frame.loc[0, ["user_id", "label"]].tolist() == [later, 9]
+    assert job.to_arrow().to_pylist() == expected
+
+
+def test_columns_come_in_the_order_in_which_they_were_asked_for(store, folder):
+    """Lists are read first."""
+    write_rows(folder, ROWS)
+    frame = pd.DataFrame({"user_id": ["anna"], "event_timestamp": [hour(2)], "label": [1]})
+    refs = ["plain:n", "plain:tags", "plain:x", "fresh:x", "fresh:tags"]
+    answer = store.get_historical_features(frame, refs, full_feature_names=True).to_arrow()
+    features = [ref.replace(":", "__") for ref in refs]
+    assert answer.column_names == ["user_id", "event_timestamp", "label", *features]
 
 
 def test_instants_written_as_text_are_read(store, folder):
