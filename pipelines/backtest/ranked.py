@@ -1,7 +1,5 @@
 """One backtest from its data set to its figures: cut, prepare, fit, list, measure."""
 
-import resource
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +19,7 @@ from pipelines.backtest.protocols import find_cut, prepare
 from pipelines.console import Console
 from pipelines.errors import BacktestError
 from pipelines.evaluation.evaluation import Evaluation
+from pipelines.peak_memory import peak_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +111,7 @@ def probe_leaks(dataset: Dataset, config: BacktestConfig, console: Console) -> P
 
 def peak_mb() -> float:
     """The most memory that this process has held so far, in MB (10^6 bytes)."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+    return peak_bytes() / 1e6
 
 
 def _fitted(prepared: Prepared, config: BacktestConfig) -> dict[str, FittedModel]:

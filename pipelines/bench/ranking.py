@@ -1,7 +1,5 @@
 """Full ranking: every item for every user, and all metrics of the lists, as a backtest does it."""
 
-import resource
-import sys
 import time
 from dataclasses import dataclass
 
@@ -14,6 +12,7 @@ from pipelines.backtest.listing import list_requests
 from pipelines.backtest.measuring import asked_requests, measure
 from pipelines.backtest.prepared import Answers, Prepared, all_of
 from pipelines.evaluation.truth import Truth
+from pipelines.peak_memory import peak_bytes
 from pipelines.training.histories import Histories
 from pipelines.training.shop import Interactions
 from pipelines.training.trial import LabelledStage, Stage, Trial, Wanted
@@ -57,7 +56,6 @@ def measure_full_ranking(n_users: int = 35_000, n_items: int = 18_000, seed: int
     figures = evaluation.metrics("vectors")
     slices = evaluation.slice_intervals["vectors"]
     ended = time.perf_counter()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "users": n_users,
         "metrics": len(figures),
@@ -67,7 +65,7 @@ def measure_full_ranking(n_users: int = 35_000, n_items: int = 18_000, seed: int
         "measure_seconds": round(ended - listed, 2),
         "seconds": round(ended - started, 2),
         "cpu_seconds": round(time.process_time() - started_cpu, 2),
-        "peak_mb": round(peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6, 1),
+        "peak_mb": round(peak_bytes() / 1e6, 1),
         "ndcg@10": figures["ndcg@10"],
     }
 

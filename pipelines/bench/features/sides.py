@@ -1,6 +1,5 @@
 """Running the two sides of a comparison, each in a process of its own, alternating."""
 
-import resource
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -8,6 +7,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
+from pipelines.peak_memory import peak_bytes
 from pipelines.process import run_in_own_process
 
 LIMIT_S = 1800.0
@@ -43,7 +43,7 @@ def timed(work: Callable[[], Result]) -> tuple[Result, float, float]:
     began = time.perf_counter()
     result = work()
     seconds = time.perf_counter() - began
-    return result, seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return result, seconds, peak_bytes() / 2**20
 
 
 def digest(table: pa.Table, key: str) -> dict[str, str]:

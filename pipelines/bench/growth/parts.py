@@ -1,7 +1,5 @@
 """The parts of a training that are measured, each to be run in a process of its own."""
 
-import resource
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +7,7 @@ from typing import Any
 
 from pipelines.bench.growth.shop import AS_OF, write_shop
 from pipelines.lake import open_lake
+from pipelines.peak_memory import peak_bytes
 from pipelines.settings import Settings
 
 
@@ -75,11 +74,10 @@ def measured(work: Callable[[], Any]) -> dict[str, float]:
     """Its `seconds`, its `cpu_seconds`, and the process's `peak_mb` until its end."""
     started, started_cpu = time.perf_counter(), time.process_time()
     work()
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return {
         "seconds": round(time.perf_counter() - started, 1),
         "cpu_seconds": round(time.process_time() - started_cpu, 1),
-        "peak_mb": round(peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6),
+        "peak_mb": round(peak_bytes() / 1e6),
     }
 
 
