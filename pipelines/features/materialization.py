@@ -11,10 +11,10 @@ from feast import FeatureStore, FeatureView
 from pydantic import BaseModel, ConfigDict
 
 from pipelines.errors import FeatureError
+from pipelines.features.at_once import at_once
 from pipelines.features.declared import source_of
 from pipelines.features.feast_repo import open_store
 from pipelines.features.offline_store import AsofOfflineStore
-from pipelines.features.one_ahead import one_ahead
 from pipelines.features.one_writer import one_writer
 from pipelines.features.online_writer import one_generation
 from pipelines.features.provenance import last_build
@@ -26,6 +26,9 @@ EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 ATTEMPTS = 3
 """How often to begin anew when features were built meanwhile."""
+
+VIEWS_AT_ONCE = 2
+"""Views that are read at the same time, while one is written."""
 
 
 class MaterializeReport(BaseModel):
@@ -109,7 +112,7 @@ def _write(
     written: dict[str, int] = {}
     views = _applied_views(store)
     with one_generation(store) as write:
-        read = one_ahead((view, newest_known(store, view, start, end)) for view in views)
+        read = at_once(lambda view: (view, newest_known(store, view, start, end)), views, VIEWS_AT_ONCE)
         for view, rows in read:
             write(view, rows, whole=start == EVER)
             written[view.name] = rows.num_rows

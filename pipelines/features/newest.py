@@ -1,6 +1,7 @@
 """The newest row of each key of a feature table, found by number.
 
-Which rows are the newest is told by keys and instants alone; only their features are read then.
+Which rows are the newest is told by keys and instants alone; only their features are read then. Rows outside
+of the window are left out of both readings, which number the rest alike.
 """
 
 from collections.abc import Mapping, Sequence
@@ -41,11 +42,12 @@ def newest_of_each_key(
         for name, dataset in datasets.items():
             connection.register(name, dataset)
         narrow = ", ".join(quoted(name) for name in dict.fromkeys([*keys, known_at, created_at]) if name)
-        rows = rows_in_order(connection, f"SELECT {narrow} FROM {relation}")  # noqa: S608 - quoted
+        among = f"FROM {relation} WHERE {where}"
+        rows = rows_in_order(connection, f"SELECT {narrow} {among}")
         numbers = pa.array(np.arange(rows.num_rows, dtype=np.int32))
         connection.register("feature_rows", rows.append_column(POSITION, numbers))
-        query = newest_rows("feature_rows", keys, [POSITION], known_at, created_at, where)
+        query = newest_rows("feature_rows", keys, [POSITION], known_at, created_at, "true")
         asked = np.zeros(rows.num_rows, bool)
         asked[connection.sql(query).to_arrow_table()[POSITION].to_numpy()] = True
         wanted = ", ".join(map(quoted, columns))
-        return rows_in_order(connection, f"SELECT {wanted} FROM {relation}", asked)  # noqa: S608 - quoted
+        return rows_in_order(connection, f"SELECT {wanted} {among}", asked)

@@ -22,11 +22,11 @@ CHUNK_BYTES = 2**31 - 1
 
 
 def rows_in_order(connection: Any, query: str, asked: npt.NDArray[np.bool_] | None = None) -> pa.Table:
-    """Return the rows of a scan in the order of its files, the same in every scan.
+    """Return the rows of a scan in the order of its files, the same in every scan under one condition.
 
     Args:
         connection: To DuckDB.
-        query: Columns of one relation, without conditions.
+        query: Columns of one relation.
         asked: Which rows to return, by their numbers; those beyond its end are not. None: all.
     """
     connection.execute("SET preserve_insertion_order = true")
