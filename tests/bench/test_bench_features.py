@@ -8,14 +8,17 @@ import pytest
 from pipelines.cli import main
 from tests.features.databases import own_redis
 
+MATERIALIZE = [
+    *("rows", "rows_per_second", "feast_rows_per_second", "ratio"),
+    *("increment_rows", "increment_rows_per_second", "feast_increment_rows_per_second"),
+    *("increment_ratio", "seconds"),
+]
+
 FIELDS = {
     "point_in_time": [
         *("rows", "seconds", "peak_mb", "feast_duckdb_seconds", "feast_duckdb_peak_mb", "ratio", "equal"),
     ],
-    "materialize": [
-        *("rows", "rows_per_second", "feast_rows_per_second", "ratio", "seconds"),
-        *("increment_rows", "increment_rows_per_second"),
-    ],
+    "materialize": MATERIALIZE,
     "online": ["one_row_p50_ms", "one_row_p99_ms", "hundred_rows_p50_ms"],
     "build": ["events", "seconds", "pandas_seconds", "ratio", "equal"],
 }
@@ -44,6 +47,7 @@ def test_a_redis_is_filled_as_well_and_left_as_empty_as_it_was(
         code, told = _materialized(capsys, server.url)
         assert code == 0
         written = json.loads(told.out)["materialize"]
+        assert list(written) == [*MATERIALIZE, *(f"redis_{name}" for name in MATERIALIZE), "redis_mb"]
         assert written["redis_rows"] == written["rows"] == 7 * 100
         assert written["redis_increment_rows"] == written["increment_rows"]
         assert written["redis_mb"] > 0

@@ -1,12 +1,14 @@
-"""Materialization of every declared view: ours into SQLite and Redis, beside Feast's default path."""
+"""Materialization of every declared view into SQLite and Redis: ours beside Feast's own path."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from feast import FeatureStore, RepoConfig
+import pyarrow.compute as pc
+from feast import FeatureStore, FeatureView, RepoConfig
 from redis import Redis
 
 from pipelines.bench.features.sides import alternating, median, timed
@@ -14,9 +16,12 @@ from pipelines.bench.features.sizes import Sizes
 from pipelines.bench.features.synthetic_lake import AS_OF, write_feature_tables
 from pipelines.errors import FeatureError
 from pipelines.features import store
+from pipelines.features.declared import lake_table_of
 from pipelines.features.feast_repo import feast_talks_to_people, open_store
 from pipelines.features.materialization import EVER
+from pipelines.lake import open_lake
 from pipelines.settings import Settings
+from serving.redis_address import feast_connection
 
 OURS, PEER = (f"pipelines.bench.features.materializing:{side}" for side in ("ours", "feast_default"))
 
@@ -35,8 +40,9 @@ def measure(folder: Path, sizes: Sizes, runs: int, redis_url: str | None = None)
         redis_url: An empty Redis to write to as well; it is empty again in the end.
 
     Returns:
-        `rows rows_per_second feast_rows_per_second ratio` of a full refresh of SQLite, `increment_…` of an
-        increment, and with a Redis the same of that as `redis_…`, with the memory that the rows took there.
+        `rows rows_per_second feast_rows_per_second ratio seconds` of a full refresh of SQLite, and the same
+        without `seconds` of an increment as `increment_…`; with a Redis all that of it as `redis_…`, with the
+        memory that our rows took there.
 
     Raises:
         FeatureError: The Redis cannot be reached, or holds something.
@@ -44,23 +50,10 @@ def measure(folder: Path, sizes: Sizes, runs: int, redis_url: str | None = None)
     for name, entities in (("ours", sizes.entities), ("peer", sizes.peer_entities)):
         settings = write_feature_tables(folder / name, entities)
         store.apply(settings)
-    arguments = {OURS: {"home": str(folder / "ours")}, PEER: {"home": str(folder / "peer")}}
-    told = alternating((OURS, PEER), arguments, runs)
-    mine, peer = (median(told[side], "rows_per_second") for side in (OURS, PEER))
-    figures = _told(told[OURS])
-    result = {
-        "rows": figures.pop("rows"),
-        "rows_per_second": figures.pop("rows_per_second"),
-        "feast_rows_per_second": round(peer),
-        "ratio": round(mine / peer, 2),
-        **figures,
-    }
+    homes = {OURS: str(folder / "ours"), PEER: str(folder / "peer")}
+    result = _compared(homes, None, runs)
     if redis_url is not None:
-        in_redis = {OURS: {**arguments[OURS], "redis_url": redis_url}}
-        result |= {
-            f"redis_{name}": value
-            for name, value in _told(alternating((OURS,), in_redis, runs)[OURS]).items()
-        }
+        result |= {f"redis_{name}": value for name, value in _compared(homes, redis_url, runs).items()}
     return result
 
 
@@ -81,15 +74,21 @@ def ours(home: str, redis_url: str | None = None) -> dict[str, Any]:
     }
 
 
-def _told(runs: list[dict[str, Any]]) -> dict[str, Any]:
-    told = {
-        "rows": runs[0]["rows"],
-        "seconds": round(median(runs, "seconds"), 2),
-        "rows_per_second": round(median(runs, "rows_per_second")),
-        "increment_rows": runs[0]["increment_rows"],
-        "increment_rows_per_second": round(median(runs, "increment_rows_per_second")),
-    }
-    return told if runs[0]["mb"] is None else {**told, "mb": round(median(runs, "mb"), 1)}
+def _compared(homes: dict[str, str], redis_url: str | None, runs: int) -> dict[str, Any]:
+    told = alternating(
+        tuple(homes), {side: {"home": home, "redis_url": redis_url} for side, home in homes.items()}, runs
+    )
+    figures: dict[str, Any] = {}
+    for part in ("", "increment_"):
+        mine, peer = (median(told[side], f"{part}rows_per_second") for side in (OURS, PEER))
+        figures[f"{part}rows"] = told[OURS][0][f"{part}rows"]
+        figures[f"{part}rows_per_second"] = round(mine)
+        figures[f"feast_{part}rows_per_second"] = round(peer)
+        figures[f"{part}ratio"] = round(mine / peer, 2)
+    figures["seconds"] = round(median(told[OURS], "seconds"), 2)
+    if redis_url is not None:
+        figures["mb"] = round(median(told[OURS], "mb"), 1)
+    return figures
 
 
 @contextmanager
@@ -108,32 +107,38 @@ def _emptied(redis_url: str | None) -> Iterator[Any]:
             client.flushdb()
 
 
-def feast_default(home: str) -> dict[str, Any]:
-    """A full refresh by Feast's own `materialize` into its SQLite store, from the same offline store."""
+def feast_default(home: str, redis_url: str | None = None) -> dict[str, Any]:
+    """The same by Feast's own `materialize` into its own store, from the same offline store."""
     settings = Settings(home=Path(home), lake_uri=f"{home}/lake")
     config = open_store(settings).config
+    online_store = {"type": "sqlite", "path": f"{home}/theirs.db"}
+    if redis_url is not None:
+        online_store = {"type": "redis", "connection_string": feast_connection(redis_url)}
     theirs = FeatureStore(
         config=RepoConfig(
             project=config.project,
             provider="local",
             registry={"path": config.registry.path},
-            online_store={"type": "sqlite", "path": f"{home}/theirs.db"},
+            online_store=online_store,
             offline_store={"type": config.offline_store.type, "lake_root": config.offline_store.lake_root},
             entity_key_serialization_version=3,
         )
     )
     Path(f"{home}/theirs.db").unlink(missing_ok=True)
     views = [view for view in theirs.list_feature_views() if view.online]
-    with feast_talks_to_people():
+    told: dict[str, Any] = {}
+    with feast_talks_to_people(), _emptied(redis_url):
         theirs._get_provider().update_infra(theirs.project, [], views, [], [], False)
-        _, seconds, _ = timed(
-            lambda: theirs.materialize(EVER, AS_OF, feature_views=[view.name for view in views])
-        )
-    rows = len(views) * _entities(settings)
-    return {"rows": rows, "rows_per_second": rows / seconds}
+        for part, start in (("", EVER), ("increment_", AS_OF - INCREMENT)):
+            _, seconds, _ = timed(
+                partial(theirs.materialize, start, AS_OF, feature_views=[view.name for view in views])
+            )
+            rows = sum(_rows_since(settings, view, start) for view in views)
+            told |= {f"{part}rows": rows, f"{part}rows_per_second": rows / seconds}
+    return told
 
 
-def _entities(settings: Settings) -> int:
-    from pipelines.lake import open_lake
-
-    return int(open_lake(settings).read("features_user_profile", ["user_id"]).num_rows)
+def _rows_since(settings: Settings, view: FeatureView, start: datetime) -> int:
+    """How many entities have news from an instant on: each has one row in a view."""
+    instants = open_lake(settings).read(lake_table_of(view), ["known_at"])["known_at"]
+    return int(pc.sum(pc.greater_equal(instants, start)).as_py())

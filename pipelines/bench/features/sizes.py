@@ -17,7 +17,7 @@ class Sizes:
     """Entities of each view that is materialized."""
 
     peer_entities: int
-    """Entities that Feast's own path materializes: it takes as long for each."""
+    """Entities that Feast's own path materializes: from some thousands on it takes as long for each."""
 
     events: int
     """Events that features are built from."""
@@ -29,6 +29,6 @@ class Sizes:
             entity_rows=max(100, round(1_400_000 * scale)),
             view_rows=max(100, round(400_000 * scale)),
             entities=max(100, round(50_000 * scale)),
-            peer_entities=max(100, round(2_000 * scale)),
+            peer_entities=max(100, round(10_000 * scale)),
             events=max(1_000, round(1_500_000 * scale)),
         )
