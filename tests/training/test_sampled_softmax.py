@@ -51,3 +51,24 @@ def test_the_farthest_target_at_the_least_temperature_still_teaches():
     # Target and negative are alike: each has half of the chance, so log 2 and a slope of -1/2 / temperature.
     assert float(loss) == pytest.approx(np.log(2), rel=1e-5)
     np.testing.assert_allclose(tape.gradient(loss, targets), [[-0.5 / 0.03, 0.0]], rtol=1e-5)
+
+
+def test_compiled_no_product_has_the_transposed_matrix_on_its_left():
+    """XLA takes up to twice as long for it, and makes it of a transposed product if nothing is in between."""
+    vectors, expected, own = _given()
+
+    def slopes(*vectors):
+        with tf.GradientTape() as tape:
+            tape.watch(vectors)
+            loss = sampled_softmax(*vectors, expected, own, 0.07)
+        return loss, tape.gradient(loss, vectors)
+
+    compiled = tf.function(slopes, jit_compile=True)
+    written = compiled.experimental_get_compiler_ir(*vectors)(stage="optimized_hlo")
+    products = [line for line in written.splitlines() if " dot(" in line]
+    assert any(f"f32[{D},{K}]" in line.split(" dot(")[0] for line in products), products
+    assert not any(f"f32[{K},{D}]" in line.split(" dot(")[0] for line in products), products
+    for mine, theirs in zip(
+        tf.nest.flatten(compiled(*vectors)), tf.nest.flatten(slopes(*vectors)), strict=True
+    ):
+        np.testing.assert_allclose(mine, theirs, rtol=2e-5, atol=2e-6)
