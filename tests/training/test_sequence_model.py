@@ -283,6 +283,39 @@ def test_one_seed_drops_the_same_activations_in_every_training():
     assert not all(np.array_equal(left, right) for left, right in zip(one, other, strict=True))
 
 
+def test_a_step_changes_weights_as_the_whole_slopes_do_and_sorts_no_rows():
+    """Of rows of a table the optimizer would ask for the distinct ones, for which XLA sorts them all."""
+    config = CONFIG.model_copy(update={"dropout": 0.0, "blocks": 0})
+    models = [small_model(config=config) for _ in range(2)]
+    models[1].set_weights(models[0].get_weights())
+    for model in models:
+        model.compile(optimizer=tf.keras.optimizers.Adam(0.01))
+    row = {name: tf.constant(values) for name, values in row_of(0, 1, 2, 3, 4, 5, 6, 8).items()}
+    stepped, by_hand = models
+    stepped.optimizer.build(stepped.trainable_variables)
+    tf.function(stepped.train_step)(row)
+    with tf.GradientTape() as tape:
+        loss = by_hand.compute_loss(row, training=True)
+    weights = by_hand.trainable_variables
+    slopes = tape.gradient(loss, weights)
+    assert any(isinstance(slope, tf.IndexedSlices) for slope in slopes)
+    by_hand.optimizer.apply_gradients(
+        (tf.convert_to_tensor(slope), weight)
+        for slope, weight in zip(slopes, weights, strict=True)
+        if slope is not None
+    )
+    for mine, theirs in zip(stepped.get_weights(), by_hand.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=2e-5)
+    types = stepped.query.types.embeddings
+    rows = tf.IndexedSlices(tf.ones((6, types.shape[1])), tf.constant([0, 1, 1, 2, 0, 1]), types.shape)
+
+    @tf.function(jit_compile=True)
+    def update(values):
+        stepped._updated([tf.IndexedSlices(values, rows.indices, rows.dense_shape)], [types])
+
+    assert "sort(" not in update.experimental_get_compiler_ir(rows.values)(stage="optimized_hlo")
+
+
 def test_training_learns_what_comes_next():
     """Users who go round in a circle of twelve items: the nearest item to their query is the next one."""
     rows = [(user, (user + step) % N_ITEMS, step * 86_400) for user in range(24) for step in range(8)]

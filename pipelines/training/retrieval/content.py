@@ -121,5 +121,4 @@ def _mean(table: Tensor, codes: Tensor) -> Tensor:
         tf.boolean_mask(codes, told),
         tf.where(told)[:, 0],
         num_segments=tf.shape(codes)[0],
-        sparse_gradient=True,
     )

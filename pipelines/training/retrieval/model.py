@@ -52,7 +52,7 @@ class SequenceRetrieval(tfrs.Model):
         loss, of_vectors, of_query = self._slopes(vectors, inputs)
         items, query = self.item.trainable_variables, self.query.trainable_variables
         of_items = tape.gradient(vectors, items, output_gradients=of_vectors)
-        self._update([*(tf.convert_to_tensor(one) for one in of_items), *of_query], [*items, *query])
+        self._update([*map(tf.convert_to_tensor, of_items), *of_query], [*items, *query])
         return {"loss": loss, "total_loss": loss}
 
     def slopes(
@@ -108,7 +108,9 @@ class SequenceRetrieval(tfrs.Model):
         return tf.reshape(queries, [batch * length, queries.shape[-1]])
 
     def _updated(self, slopes: list[Tensor | None], weights: list[Any]) -> None:
-        self.optimizer.apply_gradients(zip(slopes, weights, strict=True))
+        # The optimizer would sort the rows of a table, which XLA does slowly; adding up costs little.
+        whole = [slope if slope is None else tf.convert_to_tensor(slope) for slope in slopes]
+        self.optimizer.apply_gradients(zip(whole, weights, strict=True))
 
 
 def drawing_chances(events_of_item: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
