@@ -5,6 +5,10 @@ value. (Encoding: protobuf.dev, "Encoding": varints, lengths before texts and me
 packed.) Here the bytes of a column are put together by NumPy and Arrow.
 """
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -34,6 +38,20 @@ def can_encode(kind: FeastType) -> bool:
     return kind in TAGS
 
 
+@dataclass(frozen=True, slots=True)
+class EncodedParts:
+    """Encoded values, not yet put together: the same head stands before all contents of one size."""
+
+    sizes: npt.NDArray[np.int64]
+    """Bytes of each content; -1 where there is no value."""
+
+    contents: pa.BinaryArray
+    """What stands behind the heads; empty where there is no value."""
+
+    head: Callable[[int], bytes]
+    """What stands before contents of this many bytes."""
+
+
 def encoded_column(column: pa.ChunkedArray, kind: FeastType) -> pa.BinaryArray:
     """Return the encoded value of each row; null where there is none, and for NaN, as Feast has it.
 
@@ -43,23 +61,40 @@ def encoded_column(column: pa.ChunkedArray, kind: FeastType) -> pa.BinaryArray:
         column: Values, at most two gigabytes of them.
         kind: One that `can_encode`.
     """
+    parts = encoded_parts(column, kind)
+    heads = for_each(parts.sizes, lambda size: b"" if size < 0 else parts.head(size))
+    values = joined(heads, parts.contents)
+    return pc.if_else(pa.array(parts.sizes >= 0), values, pa.scalar(None, pa.binary()))
+
+
+def encoded_parts(column: pa.ChunkedArray, kind: FeastType) -> EncodedParts:
+    """Return the same in parts, for who puts more together with them: each byte is copied once."""
     whole = column.combine_chunks()
+    tag = bytes([TAGS[kind]])
+    known = whole.is_valid().to_numpy(zero_copy_only=False)
     if pa.types.is_list(whole.type):
-        return _lists(whole, kind)
+        contents, head = _lists(whole), _head_of_lists(tag, packed=kind != Array(String))
+        return EncodedParts(np.where(known, lengths(contents), -1), contents, head)
+    if kind == String:
+        contents = whole.cast(pa.binary()).fill_null(b"")
+        return EncodedParts(
+            np.where(known, lengths(contents), -1), contents, lambda size: tag + _varint(size)
+        )
     if kind == Float64:
-        known = pc.is_finite(whole).fill_null(False)
-        known = pc.or_(known, pc.is_inf(whole).fill_null(False))
-        content = fixed(whole.fill_null(0.0).to_numpy(zero_copy_only=False).view(np.uint8), 8)
-    elif kind == String:
-        known = whole.is_valid()
-        content = _with_lengths(whole.cast(pa.binary()).fill_null(b""))
+        numbers = whole.fill_null(0.0).to_numpy(zero_copy_only=False)
+        known &= ~np.isnan(numbers)
+        contents = _known_fixed(numbers, known)
     elif kind == Bool:
-        known = whole.is_valid()
-        content = fixed(whole.fill_null(False).to_numpy(zero_copy_only=False).view(np.uint8), 1)
+        contents = _known_fixed(whole.fill_null(False).to_numpy(zero_copy_only=False), known)
     else:
-        known = whole.is_valid()
-        content = _varints(whole.fill_null(0).to_numpy(zero_copy_only=False).view(np.uint64))
-    return pc.if_else(known, _after_tag(TAGS[kind], content), pa.scalar(None, pa.binary()))
+        contents = _varints(whole.fill_null(0).to_numpy(zero_copy_only=False).view(np.uint64), known)
+    return EncodedParts(np.where(known, lengths(contents), -1), contents, lambda _: tag)
+
+
+def for_each(numbers: npt.NDArray[Any], write: Callable[[int], bytes]) -> pa.BinaryArray:
+    """What is written for each number; each different one is written once."""
+    codes = pa.array(numbers).dictionary_encode()
+    return pa.array([write(one) for one in codes.dictionary.to_pylist()], pa.binary()).take(codes.indices)
 
 
 def joined(*parts: pa.BinaryArray | pa.Scalar) -> pa.BinaryArray:
@@ -84,27 +119,35 @@ def fixed(data: Bytes, width: int) -> pa.BinaryArray:
     return binary(np.arange(0, len(data) + 1, width), np.ascontiguousarray(data))
 
 
-def _lists(lists: pa.ListArray, kind: FeastType) -> pa.BinaryArray:
+def _lists(lists: pa.ListArray) -> pa.BinaryArray:
+    """The values of each list, encoded, side by side; numbers are packed."""
     flat = lists.flatten()
     counts = pc.list_value_length(lists).fill_null(0).to_numpy()
     ends = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
     if pa.types.is_string(flat.type):
         # The same texts stand in many lists: each is encoded once.
         texts = flat.cast(pa.binary()).fill_null(b"").dictionary_encode()
-        different = _after_tag(TEXT_IN_LIST, _with_lengths(texts.dictionary))
-        content = _grouped(different.take(texts.indices), ends)
+        different = joined(pa.scalar(bytes([TEXT_IN_LIST]), pa.binary()), _with_lengths(texts.dictionary))
+        return _grouped(different.take(texts.indices), ends)
+    if pa.types.is_floating(flat.type):
+        packed = fixed(flat.fill_null(0.0).to_numpy(zero_copy_only=False).view(np.uint8), 8)
     else:
-        if pa.types.is_floating(flat.type):
-            packed = fixed(flat.fill_null(0.0).to_numpy(zero_copy_only=False).view(np.uint8), 8)
-        else:
-            packed = _varints(flat.fill_null(0).to_numpy(zero_copy_only=False).view(np.uint64))
-        numbers = _grouped(packed, ends)
-        some = pa.array(counts > 0)
-        content = pc.if_else(
-            some, _after_tag(TEXT_IN_LIST, _with_lengths(numbers)), pa.scalar(b"", pa.binary())
-        )
-    message = _after_tag(TAGS[kind], _with_lengths(content))
-    return pc.if_else(lists.is_valid(), message, pa.scalar(None, pa.binary()))
+        packed = _varints(flat.fill_null(0).to_numpy(zero_copy_only=False).view(np.uint64))
+    return _grouped(packed, ends)
+
+
+def _head_of_lists(tag: bytes, *, packed: bool) -> Callable[[int], bytes]:
+    def head(size: int) -> bytes:
+        inner = bytes([TEXT_IN_LIST]) + _varint(size) if packed and size else b""
+        return tag + _varint(len(inner) + size) + inner
+
+    return head
+
+
+def _known_fixed(numbers: npt.NDArray[Any], known: npt.NDArray[np.bool_]) -> pa.BinaryArray:
+    """The bytes of numbers that are known; nothing for others."""
+    offsets = np.concatenate([[0], np.cumsum(known, dtype=np.int64)]) * numbers.itemsize
+    return binary(offsets, numbers[known].view(np.uint8))
 
 
 def _grouped(values: pa.BinaryArray, ends: Offsets) -> pa.BinaryArray:
@@ -114,23 +157,33 @@ def _grouped(values: pa.BinaryArray, ends: Offsets) -> pa.BinaryArray:
     return binary(starts[ends].astype(np.int64), np.frombuffer(data or b"", np.uint8))
 
 
-def _after_tag(tag: int, content: pa.BinaryArray) -> pa.BinaryArray:
-    return joined(pa.scalar(bytes([tag]), pa.binary()), content)
-
-
 def _with_lengths(texts: pa.BinaryArray) -> pa.BinaryArray:
     """Each text behind its length."""
     return joined(_varints(lengths(texts).astype(np.uint64)), texts)
 
 
-def _varints(numbers: npt.NDArray[np.uint64]) -> pa.BinaryArray:
-    """Numbers in groups of seven bits, the lowest first; a set eighth bit says that more follow."""
+def _varint(number: int) -> bytes:
+    """One number as `_varints` has it."""
+    groups = []
+    while number > 0x7F:
+        groups.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*groups, number])
+
+
+def _varints(numbers: npt.NDArray[np.uint64], known: npt.NDArray[np.bool_] | None = None) -> pa.BinaryArray:
+    """Numbers in groups of seven bits, the lowest first; a set eighth bit says that more follow.
+
+    Nothing is written for a number that is not `known`; it has to be zero.
+    """
     width = max(1, -(-int(numbers.max(initial=0)).bit_length() // 7))
     if width <= 4:
         numbers = numbers.astype(np.uint32)
     groups = np.empty((width, len(numbers)), np.uint8)
     there = np.ones((width, len(numbers)), bool)
-    sizes = np.ones(len(numbers), np.int32)
+    if known is not None:
+        there[0] = known
+    sizes = there[0].astype(np.int32)
     for place in range(width):
         rest = numbers >> numbers.dtype.type(7 * place)
         groups[place] = rest  # its lowest byte

@@ -1,34 +1,43 @@
 """Writing one generation of features to Redis, an entity at a time with all its views.
 
 An entity is one hash, replaced by one command, so that nobody sees half of one generation and half of another
-for one entity. Values are encoded a column at a time; Arrow puts them together, between the names of their
-fields, as Redis's protocol wants them, so that the bytes of some thousand commands are sent as they lie in
-memory. Commands are sent ahead of their answers.
+for one entity. Values are encoded a column at a time; Arrow puts them together as Redis's protocol wants
+them, so that the bytes of some thousand commands are sent as they lie in memory. What stands between the
+contents of two values (lengths, the name of the next field, its tag) is written once for each different
+length, and each content is copied once. Commands are sent ahead of their answers.
 """
 
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from feast import FeatureStore, FeatureView
 from feast.infra.key_encoding_utils import serialize_entity_key_prefix
 from feast.infra.online_stores.helpers import _mmh3, compute_versioned_name
 from feast.protos.feast.types.Value_pb2 import ValueType as KeyType
+from feast.types import FeastType
 from google.protobuf.timestamp_pb2 import Timestamp
 from redis.exceptions import RedisError
 
 from pipelines.errors import FeatureError
 from pipelines.features.declared import source_of
-from pipelines.features.encoded_columns import joined, lengths
+from pipelines.features.encoded_columns import (
+    EncodedParts,
+    can_encode,
+    encoded_parts,
+    for_each,
+    joined,
+    lengths,
+)
 from pipelines.features.online_columns import encoded_values, entity_keys
 
-ENTITIES_AT_ONCE = 2_000
-"""Entities that are put together and sent at a time: some megabytes."""
+ROWS_AT_ONCE = 8_000
+"""Rows of all views that are put together and sent at a time: some megabytes."""
 
 KEYS_AT_ONCE = 10_000
 """Keys that are looked through or removed at a time."""
@@ -44,19 +53,18 @@ def redis_generation(store: FeatureStore) -> Iterator[Any]:
         FeatureError: Redis cannot be reached or broke off; what is there is whole for every entity, and
             writing the generation again completes it.
     """
-    views: list[tuple[FeatureView, pa.Table, bool]] = []
+    views: list[_ViewRows] = []
 
     def write(view: FeatureView, rows: pa.Table, *, whole: bool) -> None:
-        views.append((view, rows, whole))
+        views.append(_ViewRows(store, view, rows, whole))
 
     yield write
     online_store: Any = store._get_provider().online_store
     client = online_store._get_client(store.config.online_store)
-    entities = sorted({tuple(column.name for column in view.entity_columns) for view, _, _ in views})
+    entities = sorted({one.entity for one in views})
     try:
         for names in entities:
-            mine = [one for one in views if [column.name for column in one[0].entity_columns] == [*names]]
-            _write_entities(store, client, mine)
+            _write_entities(store, client, [one for one in views if one.entity == names])
     except (RedisError, OSError) as error:
         where = str(store.config.online_store.connection_string).partition(",")[0]
         raise FeatureError(
@@ -65,77 +73,108 @@ def redis_generation(store: FeatureStore) -> Iterator[Any]:
         ) from error
 
 
-def _write_entities(
-    store: FeatureStore, client: Any, views: Sequence[tuple[FeatureView, pa.Table, bool]]
-) -> None:
+def _write_entities(store: FeatureStore, client: Any, views: Sequence["_ViewRows"]) -> None:
     """Write all views of one kind of entity."""
     version = store.config.entity_key_serialization_version
     project = store.project.encode()
-    keyed = [entity_keys(view, rows, version) for view, rows, _ in views]
-    keys = pc.unique(pa.chunked_array(keyed))
-    columns = [
-        _ViewColumns(store, view, rows, pc.index_in(keys, value_set=mine))
-        for (view, rows, _), mine in zip(views, keyed, strict=True)
-    ]
+    keys = pc.unique(pa.chunked_array([one.keys for one in views]))
+    places = [pc.index_in(keys, value_set=one.keys) for one in views]
     there: set[bytes] = set()
-    if all(whole for _, _, whole in views):
-        there = set(_keys_there(client, views[0][0], project, version))
+    if all(one.whole for one in views):
+        there = set(_keys_there(client, views[0].entity, project, version))
+    rows = sum(len(one.keys) for one in views)
+    at_once = max(1, ROWS_AT_ONCE * len(keys) // max(1, rows))  # each entity has some of the views
     with _Sending(client) as sending:
-        for start in range(0, len(keys), ENTITIES_AT_ONCE):
-            some = slice(start, start + ENTITIES_AT_ONCE)
-            sending.send(*_commands(columns, keys, some, project, there))
+        for start in range(0, len(keys), at_once):
+            some = slice(start, start + at_once)
+            parts = [one.pieces(mine[some]) for one, mine in zip(views, places, strict=True)]
+            names = joined(keys[some], pa.scalar(project, pa.binary()))
+            sending.send(*_commands([one.fields for one in views], parts, names, there))
     gone = sorted(there - {key + project for key in keys.to_pylist()}) if there else []
     for start in range(0, len(gone), KEYS_AT_ONCE):
         client.delete(*gone[start : start + KEYS_AT_ONCE])
 
 
-class _ViewColumns:
+class _ViewRows:
     """The rows of one view, ready to be encoded."""
 
-    def __init__(self, store: FeatureStore, view: FeatureView, rows: pa.Table, places: pa.Array) -> None:
-        self._rows = rows.combine_chunks()  # or each `take` below would do it
-        self._places = places
+    def __init__(self, store: FeatureStore, view: FeatureView, rows: pa.Table, whole: bool) -> None:
+        self.entity = tuple(column.name for column in view.entity_columns)
+        self.whole = whole
+        self.keys = entity_keys(view, rows, store.config.entity_key_serialization_version)
+        name = compute_versioned_name(view, store.config.registry.enable_online_feature_view_versioning)
+        self.fields = [_mmh3(f"{name}:{one.name}") for one in view.features] + [f"_ts:{name}".encode()]
         self._view = view
-        self._name = compute_versioned_name(view, store.config.registry.enable_online_feature_view_versioning)
-        self.fields = [_mmh3(f"{self._name}:{one.name}") for one in view.features] + [self._stamp_field]
+        self._rows = rows.combine_chunks()  # or each `take` below would do it
 
-    @property
-    def _stamp_field(self) -> bytes:
-        return f"_ts:{self._name}".encode()
-
-    def pieces(self, some: slice) -> pa.BinaryArray:
-        """The fields and values of these entities, put together; null for one without a row."""
-        places = self._places[some]
-        rows = self._rows.take(places.drop_null())
-        parts: list[Any] = []
-        for feature, field in zip(self._view.features, self.fields, strict=False):
-            value = encoded_values(rows[feature.name], feature.dtype).fill_null(b"")
-            parts += _bulks(value, before=_bulk(field))
-        stamps = _stamps(rows[source_of(self._view).timestamp_field].cast(pa.int64()))
-        parts += _bulks(stamps, before=_bulk(self._stamp_field))
-        found = joined(*parts)
-        if not places.null_count:
+    def pieces(self, places: pa.Array) -> pa.BinaryArray:
+        """The fields and values of the rows at these places, put together; null where a place is."""
+        known = places.is_valid().to_numpy(zero_copy_only=False)
+        numbers = places.drop_null().to_numpy()
+        if len(numbers) and (np.diff(numbers) == 1).all():
+            rows = self._rows.slice(numbers[0], len(numbers))
+        else:
+            rows = self._rows.take(pa.array(numbers))
+        found = _fields_and_values(self._view, self.fields, rows)
+        if known.all():
             return found
-        has = places.is_valid().to_numpy(zero_copy_only=False)
-        return found.take(pa.array(np.cumsum(has) - 1, mask=~has))
+        return found.take(pa.array(np.cumsum(known) - 1, mask=~known))
+
+
+def _fields_and_values(view: FeatureView, fields: Sequence[bytes], rows: pa.Table) -> pa.BinaryArray:
+    """The fields of each row with their values, put together."""
+    parts: list[pa.BinaryArray] = []
+    before = b""
+    for feature, field in zip(view.features, fields, strict=False):
+        values = _parts(rows[feature.name], feature.dtype)
+        write = partial(_value_begun, before + _bulk(field), values.head)
+        parts += [for_each(values.sizes, write), values.contents]
+        before = b"\r\n"
+    stamps = rows[source_of(view).timestamp_field].cast(pa.int64()).to_numpy()
+    name = before + _bulk(fields[-1])
+    return joined(*parts, for_each(stamps, lambda one: name + _bulk(_stamp(one))))
+
+
+def _parts(column: pa.ChunkedArray, kind: FeastType) -> EncodedParts:
+    """Values in parts, also those that Feast has to encode."""
+    if can_encode(kind):
+        return encoded_parts(column, kind)
+    values = encoded_values(column, kind)
+    return EncodedParts(
+        pc.fill_null(pc.binary_length(values), -1).to_numpy(), values.fill_null(b""), lambda _: b""
+    )
+
+
+def _value_begun(before: bytes, head: Callable[[int], bytes], size: int) -> bytes:
+    """What stands before the content of a value, from the name of its field on."""
+    start = b"" if size < 0 else head(size)
+    return before + b"$%d\r\n" % (len(start) + max(size, 0)) + start
 
 
 def _commands(
-    columns: Sequence[_ViewColumns], keys: pa.BinaryArray, some: slice, project: bytes, there: set[bytes]
+    fields: Sequence[Sequence[bytes]],
+    parts: Sequence[pa.BinaryArray],
+    names: pa.BinaryArray,
+    there: set[bytes],
 ) -> tuple[Any, int]:
-    """Commands that write these entities, one after the other, and how many answers they bring."""
-    keys = keys[some]
-    parts = [one.pieces(some) for one in columns]
-    counts = np.full(len(keys), 2)
-    for one, part in zip(columns, parts, strict=True):
-        counts += 2 * len(one.fields) * part.is_valid().to_numpy(zero_copy_only=False)
-    begin = _for_each(counts, lambda count: b"*%d\r\n$4\r\nHSET\r\n" % count)
-    names = joined(keys, pa.scalar(project, pa.binary()))
-    written = joined(begin, *_bulks(names), *(part.fill_null(b"") for part in parts))
-    lacking = np.zeros(len(keys), bool)
-    for part in parts:
-        lacking |= part.is_null().to_numpy(zero_copy_only=False)
-    rows = [row for row in np.flatnonzero(lacking).tolist() if names[row].as_py() in there]
+    """Commands that write some entities, one after the other, and how many answers they bring.
+
+    Args:
+        fields: Those of each view.
+        parts: Fields and values of each view's rows, one for each entity; null where it has no row.
+        names: Keys of the entities in Redis.
+        there: Keys that may have views which are to be taken away.
+    """
+    has = [part.is_valid().to_numpy(zero_copy_only=False) for part in parts]
+    counts = np.full(len(names), 2)
+    for mine, known in zip(fields, has, strict=True):
+        counts += 2 * len(mine) * known
+    begin = for_each(counts, lambda count: b"*%d\r\n$4\r\nHSET\r\n" % count)
+    sizes = for_each(lengths(names), lambda size: b"$%d\r\n" % size)
+    line = pa.scalar(b"\r\n", pa.binary())
+    written = joined(begin, sizes, names, line, *(part.fill_null(b"") for part in parts))
+    lacking = np.flatnonzero(~np.logical_and.reduce(has)).tolist() if there else []
+    rows = [row for row in lacking if names[row].as_py() in there]
     if not rows:
         _, offsets, data = written.buffers()
         length = int(np.frombuffer(offsets, np.int32, len(written) + 1)[-1])
@@ -143,14 +182,9 @@ def _commands(
     each = written.to_pylist()
     for row in rows:
         # It had other views before: those without a row now are taken away in the same moment.
-        fields = [
-            field
-            for one, part in zip(columns, parts, strict=True)
-            if not part[row].is_valid
-            for field in one.fields
-        ]
+        gone = [one for mine, known in zip(fields, has, strict=True) if not known[row] for one in mine]
         name = _bulk(names[row].as_py())
-        left = b"*%d\r\n$4\r\nHDEL\r\n%b%b" % (len(fields) + 2, name, b"".join(map(_bulk, fields)))
+        left = b"*%d\r\n$4\r\nHDEL\r\n%b%b" % (len(gone) + 2, name, b"".join(map(_bulk, gone)))
         each[row] = b"*1\r\n$5\r\nMULTI\r\n" + each[row] + left + b"*1\r\n$4\r\nEXEC\r\n"
     return b"".join(each), len(each) + 3 * len(rows)
 
@@ -187,10 +221,9 @@ class _Sending:
             self._connection.read_response()
 
 
-def _keys_there(client: Any, view: FeatureView, project: bytes, version: int) -> Iterator[bytes]:
+def _keys_there(client: Any, entity: Sequence[str], project: bytes, version: int) -> Iterator[bytes]:
     """Keys of this kind of entity in Redis; only where an entity has one key that is a string."""
-    names = [column.name for column in view.entity_columns]
-    start = serialize_entity_key_prefix(names, version) + struct.pack("<I", KeyType.STRING)
+    start = serialize_entity_key_prefix([*entity], version) + struct.pack("<I", KeyType.STRING)
     for key in client.scan_iter(match=_literal(start) + b"*", count=KEYS_AT_ONCE):
         if len(key) < len(start) + 4:
             continue
@@ -204,27 +237,11 @@ def _literal(text: bytes) -> bytes:
     return b"".join(b"\\" + one if one in b"*?[]^\\" else one for one in (bytes([code]) for code in text))
 
 
-def _bulks(values: pa.BinaryArray, before: bytes = b"") -> list[Any]:
-    """Parts that make each value a text in Redis's protocol, behind what stands before it."""
-    sizes = _for_each(lengths(values), lambda size: before + b"$%d\r\n" % size)
-    return [sizes, values, pa.scalar(b"\r\n", pa.binary())]
-
-
-def _for_each(numbers: npt.NDArray[Any], write: Callable[[int], bytes]) -> pa.BinaryArray:
-    """What is written for each number; each different one is written once."""
-    codes = pa.array(numbers).dictionary_encode()
-    return pa.array([write(one) for one in codes.dictionary.to_pylist()], pa.binary()).take(codes.indices)
-
-
-def _stamps(microseconds: pa.ChunkedArray) -> pa.BinaryArray:
-    """Instants as Feast encodes them."""
-
-    def encoded(one: int) -> bytes:
-        stamp = Timestamp()
-        stamp.FromMicroseconds(one)
-        return bytes(stamp.SerializeToString())
-
-    return _for_each(microseconds.to_numpy(), encoded)
+def _stamp(microseconds: int) -> bytes:
+    """An instant as Feast encodes it."""
+    stamp = Timestamp()
+    stamp.FromMicroseconds(microseconds)
+    return bytes(stamp.SerializeToString())
 
 
 def _bulk(text: bytes) -> bytes:

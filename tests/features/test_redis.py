@@ -85,7 +85,11 @@ def test_it_answers_what_sqlite_answers_bit_for_bit(home: Settings, built_home: 
     assert store.get_online(home, user_id="stranger")["found"] is False
 
 
-def test_the_bulk_writer_writes_what_feast_itself_would(home: Settings, server: OwnRedis):
+@pytest.mark.parametrize("rows_at_once", [1, 23, 8_000])
+def test_the_bulk_writer_writes_what_feast_itself_would(
+    home: Settings, server: OwnRedis, monkeypatch: pytest.MonkeyPatch, rows_at_once: int
+):
+    monkeypatch.setattr(redis_writer, "ROWS_AT_ONCE", rows_at_once)
     store.materialize(home)
     ours = everything(server)
     with server.client() as client:
@@ -222,7 +226,7 @@ def test_redis_that_goes_in_the_middle_leaves_whole_entities_and_the_next_run_co
     home: Settings, built_home: Settings, server, monkeypatch: pytest.MonkeyPatch
 ):
     sent = redis_writer._Sending.send
-    monkeypatch.setattr(redis_writer, "ENTITIES_AT_ONCE", 10)
+    monkeypatch.setattr(redis_writer, "ROWS_AT_ONCE", 40)
     calls = []
 
     def stops(self: Any, commands: Any, answered: int) -> None:
