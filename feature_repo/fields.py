@@ -42,6 +42,11 @@ def feature(
     return Field(name=name, dtype=dtype, description=description, tags=tags)
 
 
+def last(days: int) -> str:
+    """Name a moving window in a sentence: `the last whole day`, `the last 7 whole days`."""
+    return "the last whole day" if days == 1 else f"the last {days} whole days"
+
+
 def key(name: str, dtype: FeastType) -> Field:
     """Declare the join key of a view."""
     tags = {"unit": "id", "window": NO_WINDOW, "null": "never"}

@@ -4,7 +4,7 @@ from feast import FeatureView
 from feast.types import Array, Bool, Float64, Int64, String
 
 from feature_repo.entities import OWNER, item
-from feature_repo.fields import ALL_TIME, NO_WINDOW, WINDOWS, feature, key
+from feature_repo.fields import ALL_TIME, NO_WINDOW, WINDOWS, feature, key, last
 from feature_repo.sources import item_activity_source, item_pairs_source, item_profile_source
 from feature_repo.user_views import FOREVER, NO_PURCHASE
 
@@ -16,7 +16,7 @@ item_activity = FeatureView(
         key("item_id", String),
         feature("impressions_30d", Int64, "Times shown in a list in the last 30 whole days.", unit="events"),
         *(
-            feature(f"{name}_{days}d", Int64, f"{what} in the last {days} whole days.", unit="events")
+            feature(f"{name}_{days}d", Int64, f"{what} in {last(days)}.", unit="events")
             for name, what in (
                 ("views", "Views"),
                 ("carts", "Times put in a cart"),

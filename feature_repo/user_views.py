@@ -6,7 +6,7 @@ from feast import FeatureView
 from feast.types import Array, Float64, Int64, String
 
 from feature_repo.entities import OWNER, user
-from feature_repo.fields import ALL_TIME, NO_WINDOW, WINDOWS, feature, key
+from feature_repo.fields import ALL_TIME, NO_WINDOW, WINDOWS, feature, key, last
 from feature_repo.sources import (
     user_activity_source,
     user_affinity_source,
@@ -28,7 +28,7 @@ user_activity = FeatureView(
     schema=[
         key("user_id", String),
         *(
-            feature(f"{name}_{days}d", Int64, f"{what} in the last {days} whole days.", unit="events")
+            feature(f"{name}_{days}d", Int64, f"{what} in {last(days)}.", unit="events")
             for name, what in (
                 ("views", "Items viewed"),
                 ("carts", "Carts filled"),

@@ -70,8 +70,9 @@ class Console:
     def table(
         self, columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None
     ) -> None:
-        """Show rows under column names."""
-        table = rich.table.Table(*columns, title=title, box=rich.box.SIMPLE_HEAD, title_justify="left")
+        """Show rows under column names; nothing is cut off, and the first column stays on one line."""
+        shown = [rich.table.Column(one, overflow="fold", no_wrap=one == columns[0]) for one in columns]
+        table = rich.table.Table(*shown, title=title, box=rich.box.SIMPLE_HEAD, title_justify="left")
         for row in rows:
             table.add_row(*("" if cell is None else str(cell) for cell in row))
         self._rich.print(table)

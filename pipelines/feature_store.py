@@ -7,7 +7,7 @@ import click
 
 from pipelines.console import Console, finish
 from pipelines.declaring.command import apply, plan
-from pipelines.errors import AisleError
+from pipelines.errors import AisleError, FeatureError
 from pipelines.features.command import Instant, as_json, features
 from pipelines.features.server_command import key, serve
 from pipelines.settings import Settings, load_settings
@@ -28,7 +28,12 @@ def list_features(view: str | None, as_json: bool) -> None:
     from pipelines.features.catalogue import catalogue
 
     releases, unknown = _releases(load_settings())
-    entries = [one for one in catalogue(releases) if view in (None, one.view)]
+    entries = catalogue(releases)
+    if view is not None:
+        views = ", ".join(dict.fromkeys(one.view for one in entries))
+        entries = [one for one in entries if one.view == view]
+        if not entries:
+            raise FeatureError(f"expected a feature view among {views}, received {view!r}")
     if as_json:
         finish(
             {"features": [one.model_dump() for one in entries], "releases": unknown or releases}, as_json=True

@@ -139,6 +139,22 @@ def test_the_spread_is_that_of_the_newest_row_of_each_entity(built_home: Setting
     assert sum(bar.count for bar in spread.bars) == len([one for one in values if one is not None])
 
 
+def test_names_of_features_are_whole_in_a_narrow_terminal(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("AISLE_HOME", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "80")
+    code, _, err = run(capsys, "list")
+    assert code == 0
+    assert [one.name for one in ENTRIES if f" {one.name} " not in err] == []
+
+
+def test_an_unknown_view_is_named_with_those_there_are(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("AISLE_HOME", str(tmp_path))
+    code, _, err = run(capsys, "list", "--view", "user_mood")
+    assert code == 1
+    assert "user_activity" in err
+    assert "received 'user_mood'" in err
+
+
 def test_the_catalogue_is_shown_in_a_terminal_and_as_json(built_home, monkeypatch, capsys):
     monkeypatch.setenv("AISLE_HOME", str(built_home.home))
     monkeypatch.setenv("COLUMNS", "200")
