@@ -48,7 +48,10 @@ class View:
     """Table or file, and the column with the instants."""
 
     words: Any
-    """Descriptions, tags and owner."""
+    """Description, tags and owner."""
+
+    feature_words: Mapping[str, Any] = field(default_factory=dict)
+    """Descriptions and tags by feature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,6 @@ def _repository(entities: Any, views: Any, services: Any) -> Repository:
 
 def _view(view: FeatureView) -> View:
     source = view.batch_source
-    told = {one.name: (one.description, tuple(sorted(one.tags.items()))) for one in view.features}
     return View(
         keys=tuple((column.name, str(column.dtype)) for column in view.entity_columns),
         features={one.name: str(one.dtype) for one in view.features},
@@ -148,7 +150,8 @@ def _view(view: FeatureView) -> View:
         source=(str(source.path), str(source.timestamp_field))
         if isinstance(source, FileSource)
         else ("", ""),
-        words=(view.description, tuple(sorted(view.tags.items())), view.owner, told),
+        words=(view.description, tuple(sorted(view.tags.items())), view.owner),
+        feature_words={one.name: (one.description, tuple(sorted(one.tags.items()))) for one in view.features},
     )
 
 
@@ -165,17 +168,23 @@ def _changes(
 
 
 def _feature_changes(applied: Repository, declared: Repository) -> Iterator[Change]:
-    def types(of: Repository) -> dict[str, str]:
+    def features(of: Repository) -> dict[str, tuple[str, Any]]:
         both = applied.views.keys() & declared.views.keys()
         return {
-            f"{view}:{name}": kind for view in sorted(both) for name, kind in of.views[view].features.items()
+            f"{view}:{name}": (kind, of.views[view].feature_words.get(name))
+            for view in sorted(both)
+            for name, kind in of.views[view].features.items()
         }
 
-    return _changes("feature", types(applied), types(declared), _from_to)
+    return _changes("feature", features(applied), features(declared), _feature_detail)
 
 
 def _from_to(old: str, new: str) -> str:
     return "" if old == new else f"{old} → {new}"
+
+
+def _feature_detail(old: tuple[str, Any], new: tuple[str, Any]) -> str:
+    return _from_to(old[0], new[0]) or ("described anew" if old != new else "")
 
 
 def _entity_detail(old: tuple[str, str], new: tuple[str, str]) -> str:
@@ -190,7 +199,7 @@ def _view_detail(old: View, new: View) -> str:
         ("source", " by ".join(old.source), " by ".join(new.source)),
     ]
     details = [f"{name} {_from_to(before, after)}" for name, before, after in told if before != after]
-    if old.words != new.words and not details and old.features == new.features:
+    if old.words != new.words and not details:
         details.append("described anew")
     return ", ".join(details)
 

@@ -118,6 +118,15 @@ def test_a_longer_life_another_source_and_other_words_are_shown_and_break_nobody
     assert told(with_view(words="better"))[0][3] == "described anew"
 
 
+def test_a_feature_described_anew_is_shown_beside_what_else_changes():
+    spoken = with_view(feature_words={"n": "before"})
+    declared = with_view(feature_words={"n": "after"}, features={**VIEW.features, "x": "Int64"})
+    assert [(one.name, one.detail) for one in changes_between(spoken, declared)] == [
+        ("v:n", "described anew"),
+        ("v:x", "Float64 → Int64"),
+    ]
+
+
 def test_the_declarations_are_read_whole():
     declared = declared_repository()
     assert declared.entities["user"] == ("user_id", "STRING")
