@@ -57,6 +57,7 @@ def serve(
     tls_certificate: Path | None = None,
     tls_key: Path | None = None,
     on_local_key: Callable[[Path], None] | None = None,
+    on_start: Callable[[], None] | None = None,
 ) -> None:
     """Serve features over HTTP until stopped.
 
@@ -67,6 +68,7 @@ def serve(
         tls_certificate: File with the certificate chain, in PEM.
         tls_key: File with its key.
         on_local_key: Told the file of the key that is made when no team has one.
+        on_start: Called when nothing is in the way and the server begins to listen.
 
     Raises:
         WrongUsageError: The server would be open where it must not be.
@@ -85,8 +87,11 @@ def serve(
         path = _make_local_key(settings)
         if on_local_key is not None:
             on_local_key(path)
+    app = build_app(settings)
+    if on_start is not None:
+        on_start()
     uvicorn.run(
-        build_app(settings),
+        app,
         host=host,
         port=port,
         log_level="warning",

@@ -33,9 +33,11 @@ def serve(host: str, port: int, tls_certificate: Path | None, tls_key: Path | No
     def tell_of_key(path: Path) -> None:
         console.info(f"No team has a key yet: made one for you, in {path}. Others: `aisle features key add`.")
 
-    scheme = "https" if tls_certificate else "http"
-    console.info(f"Features on {scheme}://{host}:{port}; Ctrl-C ends it. How to ask: docs/features.md")
-    server.serve(load_settings(), host, port, tls_certificate, tls_key, tell_of_key)
+    def tell_of_start() -> None:
+        scheme = "https" if tls_certificate else "http"
+        console.info(f"Features on {scheme}://{host}:{port}; Ctrl-C ends it. How to ask: docs/features.md")
+
+    server.serve(load_settings(), host, port, tls_certificate, tls_key, tell_of_key, tell_of_start)
 
 
 @click.group()

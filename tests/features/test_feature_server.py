@@ -258,6 +258,7 @@ def test_it_does_not_listen_beyond_this_machine_without_tls(
     code, said = serve(capsys, "--host", host, "--port", "1")
     assert code == 2
     assert f"expected a loopback address, received {host}" in said
+    assert "Features on" not in said
 
 
 def test_it_does_not_listen_beyond_this_machine_before_any_team_has_a_key(tmp_path, monkeypatch, capsys):
