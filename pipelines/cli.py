@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.
 
 import json
 import sys
+import warnings
 from importlib import import_module
 from typing import Any
 
@@ -61,6 +62,7 @@ def aisle() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with 0 (done), 1 (failed) or 2 (wrong usage)."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    _hide_deprecations()
     try:
         result: Any = aisle.main(args=arguments, standalone_mode=False)
     except click.exceptions.Abort:
@@ -75,7 +77,22 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(result if isinstance(result, int) else 0)
 
 
+def _hide_deprecations() -> None:
+    """Show nobody what is meant for developers; Feast switches that on for all libraries when imported."""
+    if sys.warnoptions:  # asked for by `python -W` or PYTHONWARNINGS
+        return
+    show = warnings.showwarning
+
+    def show_others(message: Warning | str, category: type[Warning], *rest: Any, **more: Any) -> None:
+        if not issubclass(category, DeprecationWarning):
+            show(message, category, *rest, **more)
+
+    warnings.showwarning = show_others
+
+
 def _usage_message(error: click.ClickException) -> str:
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        return f"expected a command, received none\n{error.format_message()}"
     if isinstance(error, click.UsageError) and error.ctx is not None:
         return f"{error.format_message()}\n{error.ctx.get_usage()}"
     return error.format_message()

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -38,3 +40,28 @@ def test_an_error_is_one_json_document_where_json_was_asked_for(capsys):
     assert code == 2
     assert document["ok"] is False
     assert "--nonsense" in document["error"]
+
+
+def test_a_group_without_a_command_shows_once_how_it_is_used(capsys):
+    code, captured = exit_code_of(["features", "key"], capsys)
+    assert code == 2
+    assert captured.err.startswith("aisle: expected a command, received none\n")
+    assert captured.err.count("Usage:") == 1
+
+
+@pytest.mark.parametrize(("asked", "shown"), [((), False), (("-W", "default"), True)])
+def test_deprecations_of_libraries_are_shown_only_when_asked_for(asked, shown):
+    program = (
+        "import sys, warnings\n"
+        "from pipelines.cli import main\n"
+        "sys.argv = ['aisle', '--version']\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "warnings.simplefilter('always')\n"
+        "warnings.warn('meant for developers', DeprecationWarning)\n"
+        "warnings.warn('meant for people', RuntimeWarning)\n"
+    )
+    ended = subprocess.run(
+        [sys.executable, *asked, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert "meant for people" in ended.stderr
+    assert ("meant for developers" in ended.stderr) is shown
