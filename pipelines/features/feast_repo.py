@@ -66,6 +66,25 @@ def apply(settings: Settings) -> dict[str, int]:
 
 
 @contextlib.contextmanager
+def online_store_answers(store: FeatureStore) -> Iterator[None]:
+    """Say which Redis gives no answer, where the online store is one.
+
+    Raises:
+        FeatureError: Redis cannot be reached or broke off while the block ran.
+    """
+    from redis.exceptions import RedisError
+
+    try:
+        yield
+    except RedisError as error:
+        where = str(store.config.online_store.connection_string).partition(",")[0]
+        raise FeatureError(
+            f"expected an answer from Redis at {where}, received {type(error).__name__}: "
+            f"{str(error).rstrip('.')}. Start it; if it lost its values, run `aisle features materialize`"
+        ) from error
+
+
+@contextlib.contextmanager
 def feast_talks_to_people() -> Iterator[None]:
     """Feast prints its progress: keep stdout free for the result."""
     with contextlib.redirect_stdout(sys.stderr):

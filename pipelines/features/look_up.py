@@ -8,7 +8,7 @@ from feast.protos.feast.serving.ServingService_pb2 import FieldStatus
 
 from pipelines.errors import FeatureError
 from pipelines.features.declared import declared_views
-from pipelines.features.feast_repo import open_store
+from pipelines.features.feast_repo import online_store_answers, open_store
 from pipelines.settings import Settings
 
 
@@ -20,6 +20,9 @@ def get_online(
     Returns:
         `entity` (the key), `found`, `features` (by view and name), `known_at` and `age_s` (by view; None: no
         row) and `expired`: the views whose values have outlived their time to live, and so are null.
+
+    Raises:
+        FeatureError: Nothing was applied, or Redis gives no answer.
     """
     if (user_id is None) == (item_id is None):
         raise FeatureError("expected a user or an item, received both or neither")
@@ -30,8 +33,10 @@ def get_online(
         if view.online and [one.name for one in view.entity_columns] == list(key)
     ]
     refs = [f"{view.name}:{one.name}" for view in views for one in view.features]
+    store = open_store(settings)
     try:
-        response = open_store(settings).get_online_features(refs, [key], full_feature_names=True)
+        with online_store_answers(store):
+            response = store.get_online_features(refs, [key], full_feature_names=True)
     except FeastObjectNotFoundException as error:
         raise FeatureError(f"{error}: run `aisle features apply` and `aisle features materialize`") from error
     values = {name: one[0] for name, one in response.to_dict().items()}

@@ -25,6 +25,7 @@ from feast.permissions.permission import Permission
 from feast.permissions.security_manager import SecurityManager, set_security_manager
 from feast.permissions.server.rest_token_extractor import RestTokenExtractor
 from feast.permissions.user import User
+from redis.exceptions import RedisError
 from starlette.authentication import AuthenticationError
 
 from feature_repo.permissions import READER
@@ -122,6 +123,7 @@ def build_app(settings: Settings) -> Gate:
     app.add_exception_handler(FeastError, _by_feast)
     for kind in (ValueError, KeyError, TypeError):
         app.add_exception_handler(kind, _unreadable)
+    app.add_exception_handler(RedisError, _without_store)
     return Gate(app, parser, lambda: _metrics(settings, store))
 
 
@@ -197,6 +199,11 @@ async def _by_feast(_: Request, error: Exception) -> JSONResponse:
     known = error if isinstance(error, FeastError) else FeastError()
     status = known.http_status_code()
     return JSONResponse(known.to_error_detail(), 422 if status == 500 else status)
+
+
+async def _without_store(_: Request, error: Exception) -> JSONResponse:
+    told = f"expected an answer from the online store, received {type(error).__name__}: ask again later"
+    return JSONResponse({"detail": told}, 503)
 
 
 async def _unreadable(_: Request, error: Exception) -> JSONResponse:

@@ -25,7 +25,7 @@ from pipelines.features.comparing import (
 from pipelines.features.config import FeatureConfig
 from pipelines.features.declared import declared_views
 from pipelines.features.engine import engine_of
-from pipelines.features.feast_repo import open_store
+from pipelines.features.feast_repo import online_store_answers, open_store
 from pipelines.features.provenance import last_build
 from pipelines.features.recomputing import known_keys, recomputed
 from pipelines.lake import open_lake
@@ -153,7 +153,8 @@ def _served(store: FeatureStore, view: FeatureView, ids: pa.Array) -> Encoded:
     parts: dict[str, list[bytes]] = {name: [] for name in (KNOWN_AT, *names)}
     for start in range(0, len(ids), ONLINE_AT_ONCE):
         rows = {column: ids.slice(start, ONLINE_AT_ONCE).to_pylist()}
-        proto = store.get_online_features([f"{view.name}:{name}" for name in names], rows).proto
+        with online_store_answers(store):
+            proto = store.get_online_features([f"{view.name}:{name}" for name in names], rows).proto
         results = dict(zip(proto.metadata.feature_names.val, proto.results, strict=True))
         for name in names:
             parts[name] += [value.SerializeToString() for value in results[name].values]

@@ -9,16 +9,21 @@ import pyarrow as pa
 import pytest
 import redis
 
+from feature_repo.permissions import READER
 from pipelines.errors import FeatureError
 from pipelines.features import redis_writer, store
 from pipelines.features.declared import declared_views
 from pipelines.features.feast_repo import feast_talks_to_people
 from pipelines.features.feast_settings import feast_environment
+from pipelines.features.look_up import get_online
 from pipelines.features.materialization import EVER, newest_known
 from pipelines.features.online_writer import one_generation
+from pipelines.features.server import team_keys
+from pipelines.features.verifying import verify
 from pipelines.settings import Settings
 from tests.features.conftest import AS_OF
 from tests.features.databases import OwnRedis, own_redis
+from tests.features.serving_features import feature_server
 
 USERS = [f"u{number:02}" for number in range(1, 61)]
 
@@ -215,11 +220,29 @@ def test_redis_that_was_gone_is_found_again_and_filled_from_the_lake(
         FeatureError, match=r"expected Redis at 127\.0\.0\.1:\d+ .*aisle features materialize"
     ):
         store.materialize(home)
+    for look in (lambda: get_online(home, user_id="u05"), lambda: verify(home, 1, 0)):
+        with pytest.raises(FeatureError, match=r"expected an answer from Redis at 127\.0\.0\.1:\d+"):
+            look()
     server.start()
     assert feast.get_online_features(**asked).to_dict()["spend_30d"] == [None]
     store.materialize(home)
     assert feast.get_online_features(**asked).to_dict() == before
     assert answers(home, "user_id", USERS) == answers(built_home, "user_id", USERS)
+
+
+def test_the_feature_server_says_that_redis_is_gone_and_finds_it_again(
+    home: Settings, server: OwnRedis, tmp_path
+):
+    store.materialize(home)
+    key = team_keys(home).add("growth", READER, AS_OF)
+    asked = {"features": ["user_activity:spend_30d"], "entities": {"user_id": ["u05"]}}
+    with feature_server(home, tmp_path / "log.txt") as ask:
+        assert ask("/get-online-features", asked, key).status == 200
+        server.stop()
+        gone = ask("/get-online-features", asked, key)
+        assert (gone.status, b"answer from the online store" in gone.body) == (503, True)
+        server.start()
+        assert ask("/get-online-features", asked, key).status == 200
 
 
 def test_redis_that_goes_in_the_middle_leaves_whole_entities_and_the_next_run_completes_them(
