@@ -103,3 +103,7 @@ def _fail(message: str, arguments: list[str], *, code: int) -> None:
         sys.stdout.write(json.dumps({"ok": False, "error": message}) + "\n")
     sys.stderr.write(f"aisle: {message}\n")
     sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -27,6 +27,14 @@ def test_an_unknown_verb_is_wrong_usage_and_says_so(capsys):
     assert "No such command 'sell'" in captured.err
 
 
+def test_the_module_runs_as_the_command_does():
+    ran = subprocess.run(
+        [sys.executable, "-m", "pipelines.cli", "sell"], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 2
+    assert "No such command 'sell'" in ran.stderr
+
+
 @pytest.mark.parametrize("verb", [verb for verb in VERBS if verb != "serve"])
 def test_an_unknown_option_is_wrong_usage_for_every_verb(verb, capsys):
     code, captured = exit_code_of([verb, "--nonsense"], capsys)
