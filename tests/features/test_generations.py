@@ -57,8 +57,10 @@ def rows_of(lake: Lake, view: str) -> dict[tuple[str, datetime], dict[str, Any]]
 
 
 def add_event(lake: Lake, event_id: str, **values: Any) -> None:
+    # Any row lies first in the lake. Its session must not become the new event's: that would begin earlier.
     first = lake.read("events").slice(0, 1).to_pylist()[0]
-    row = first | {"event_id": event_id, "event_on": values["event_at"].date()} | values
+    alone = {"event_id": event_id, "event_on": values["event_at"].date(), "session_id": None}
+    row = first | alone | values
     lake.append_new("events", pa.Table.from_pylist([row], lake.read("events").schema))
 
 
