@@ -1,7 +1,7 @@
 """Working on a few things at the same time."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
@@ -9,10 +9,11 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def at_once(work: Callable[[Item], Result], items: Iterable[Item], count: int) -> Iterator[Result]:
+def at_once(work: Callable[[Item], Result], items: Iterable[Item], count: int) -> Generator[Result]:
     """Yield what the work gives for each item, in order; `count` of them are under way, and no more.
 
     Worth it where the work leaves Python's lock to others, as Arrow does. What it raises is raised here.
+    Whoever may stop early closes it, which waits for what is under way.
     """
     under_way: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(count, thread_name_prefix="at-once") as threads:

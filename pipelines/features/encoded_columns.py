@@ -125,10 +125,7 @@ def _lists(lists: pa.ListArray) -> pa.BinaryArray:
     counts = pc.list_value_length(lists).fill_null(0).to_numpy()
     ends = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
     if pa.types.is_string(flat.type):
-        # The same texts stand in many lists: each is encoded once.
-        texts = flat.cast(pa.binary()).fill_null(b"").dictionary_encode()
-        different = joined(pa.scalar(bytes([TEXT_IN_LIST]), pa.binary()), _with_lengths(texts.dictionary))
-        return _grouped(different.take(texts.indices), ends)
+        return _grouped(_texts_in_lists(flat.cast(pa.binary()).fill_null(b"")), ends)
     if pa.types.is_floating(flat.type):
         packed = fixed(flat.fill_null(0.0).to_numpy(zero_copy_only=False).view(np.uint8), 8)
     else:
@@ -157,9 +154,22 @@ def _grouped(values: pa.BinaryArray, ends: Offsets) -> pa.BinaryArray:
     return binary(starts[ends].astype(np.int64), np.frombuffer(data or b"", np.uint8))
 
 
-def _with_lengths(texts: pa.BinaryArray) -> pa.BinaryArray:
-    """Each text behind its length."""
-    return joined(_varints(lengths(texts).astype(np.uint64)), texts)
+def _texts_in_lists(texts: pa.BinaryArray) -> pa.BinaryArray:
+    """Each text behind its tag and its length."""
+    sizes = lengths(texts)
+    if sizes.max(initial=0) > 0x7F:
+        return joined(pa.scalar(bytes([TEXT_IN_LIST]), pa.binary()), _varints(sizes.astype(np.uint64)), texts)
+    _, offsets, data = texts.buffers()
+    starts = np.frombuffer(offsets, np.int32, len(texts) + 1, texts.offset * 4)
+    contents = np.frombuffer(data or b"", np.uint8)[starts[0] : starts[-1]]
+    heads = starts - starts[0] + 2 * np.arange(len(starts), dtype=np.int64)
+    written = np.empty(heads[-1], np.uint8)
+    is_content = np.ones(heads[-1], bool)
+    for place, value in enumerate((TEXT_IN_LIST, sizes)):
+        written[heads[:-1] + place] = value
+        is_content[heads[:-1] + place] = False
+    written[is_content] = contents
+    return binary(heads, written)
 
 
 def _varint(number: int) -> bytes:

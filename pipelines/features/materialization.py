@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,10 +14,11 @@ from pipelines.errors import FeatureError
 from pipelines.features.at_once import at_once
 from pipelines.features.declared import source_of
 from pipelines.features.feast_repo import open_store
-from pipelines.features.offline_store import AsofOfflineStore
+from pipelines.features.newest import NewestRows
 from pipelines.features.one_writer import one_writer
 from pipelines.features.online_writer import one_generation
-from pipelines.features.provenance import last_build
+from pipelines.features.provenance import last_build, tables_of
+from pipelines.features.scans import built_versions, scan_of
 from pipelines.lake import open_lake
 from pipelines.settings import Settings
 
@@ -108,11 +109,21 @@ def _write(
     build: dict[str, Any],
 ) -> dict[str, int]:
     """Write all views of one build as one generation; entities of each."""
+    import duckdb
+
     store = open_store(settings)
     written: dict[str, int] = {}
     views = _applied_views(store)
-    with one_generation(store) as write:
-        read = at_once(lambda view: (view, newest_known(store, view, start, end)), views, VIEWS_AT_ONCE)
+    versions = tables_of(build)
+
+    def newest(view: FeatureView) -> tuple[FeatureView, pa.Table]:
+        return view, newest_known(store, view, start, end, versions, database)
+
+    with (
+        duckdb.connect() as database,
+        one_generation(store) as write,
+        contextlib.closing(at_once(newest, views, VIEWS_AT_ONCE)) as read,
+    ):
         for view, rows in read:
             write(view, rows, whole=start == EVER)
             written[view.name] = rows.num_rows
@@ -121,7 +132,8 @@ def _write(
         if last_build(open_lake(settings)) != build:
             raise _BuiltMeanwhileError
     for view in views:
-        store.registry.apply_materialization(view, store.project, start, end)
+        store.registry.apply_materialization(view, store.project, start, end, commit=False)
+    store.registry.commit()
     return written
 
 
@@ -129,24 +141,39 @@ class _BuiltMeanwhileError(Exception):
     """The feature tables were built anew while they were read."""
 
 
-def newest_known(store: FeatureStore, view: FeatureView, start: datetime, end: datetime) -> pa.Table:
-    """Return the newest row of every entity of a view among those known in a window, both ends included."""
+def newest_known(
+    store: FeatureStore,
+    view: FeatureView,
+    start: datetime,
+    end: datetime,
+    versions: Mapping[str, int] | None = None,
+    database: Any = None,
+) -> pa.Table:
+    """Return the newest row of every entity of a view among those known in a window.
+
+    Args:
+        store: Feast.
+        view: An applied view.
+        start: Start of the window, inclusive.
+        end: End of the window, inclusive.
+        versions: Which version of the view's table to read; None: that of the last build.
+        database: A connection to DuckDB; None: open one.
+    """
     source = source_of(view)
-    return AsofOfflineStore.pull_latest_from_table_or_query(
-        store.config,
-        source,
+    if versions is None:
+        versions = built_versions(store.config)
+    return NewestRows.in_window(
+        scan_of(store.config, source, versions),
         [column.name for column in view.entity_columns],
         [feature.name for feature in view.features],
-        source.timestamp_field,
-        source.created_timestamp_column or None,
-        start,
-        end,
-    ).to_arrow()
+        (source.timestamp_field, source.created_timestamp_column),
+        (start, end),
+    ).read(database)
 
 
 def _applied_views(store: FeatureStore) -> list[FeatureView]:
-    """The views that are served online, as the registry knows them."""
+    """The views that are served online, as the registry knows them; those of one kind of entity together."""
     views = [view for view in store.list_feature_views() if view.online]
     if not views:
         raise FeatureError("expected applied feature views, received none: run `aisle features apply`")
-    return sorted(views, key=lambda view: str(view.name))
+    return sorted(views, key=lambda view: (sorted(view.join_keys), str(view.name)))

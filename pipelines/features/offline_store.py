@@ -24,7 +24,7 @@ from feast.repo_config import FeastConfigBaseModel, RepoConfig
 from feast.types import Array
 
 from pipelines.errors import FeatureError
-from pipelines.features.asof import JoinedView, asof_join, newest_rows, quoted
+from pipelines.features.asof import JoinedView, asof_join, quoted
 from pipelines.features.entity_rows import entity_rows
 from pipelines.features.retrieval_job import AsofRetrievalJob
 
@@ -127,22 +127,16 @@ class AsofOfflineStore(OfflineStore):
         end_date: datetime,
     ) -> AsofRetrievalJob:
         """Return the newest row of every key in a window, both ends included."""
-        stamps = [name for name in (timestamp_field, created_timestamp_column) if name]
-        scan = _scan(config, data_source, _built_versions(config))
-        asked = (
+        from pipelines.features.newest import NewestRows
+
+        newest = NewestRows.in_window(
+            _scan(config, data_source, _built_versions(config)),
             join_key_columns,
-            [*join_key_columns, *feature_name_columns, *stamps],
-            timestamp_field,
-            created_timestamp_column or None,
-            _window(timestamp_field, start_date, end_date, join_key_columns),
+            feature_name_columns,
+            (timestamp_field, created_timestamp_column),
+            (start_date, end_date),
         )
-
-        def run() -> pa.Table:
-            from pipelines.features.newest import newest_of_each_key
-
-            return newest_of_each_key(scan.sql, scan.datasets, *asked)
-
-        return AsofRetrievalJob(run, newest_rows(scan.sql, *asked))
+        return AsofRetrievalJob(newest.read, newest.sql)
 
     @staticmethod
     def pull_all_from_table_or_query(
@@ -255,8 +249,8 @@ def _scan(config: RepoConfig, source: DataSource | None, versions: Mapping[str, 
     return scan_of(config, source, versions)
 
 
-def _window(column: str, start: datetime | None, end: datetime | None, keys: Sequence[str] = ()) -> str:
-    """SQL for the rows of a window whose keys are known."""
+def _window(column: str, start: datetime | None, end: datetime | None) -> str:
+    """SQL for the rows of a window, both ends included."""
     from pipelines.features.scans import between
 
-    return " AND ".join([between(column, start, end), *(f"{quoted(key)} IS NOT NULL" for key in keys)])
+    return between(column, start, end)

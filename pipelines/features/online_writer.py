@@ -7,7 +7,7 @@ writer.
 """
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any, Protocol
 
@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 from feast import FeatureStore, FeatureView
 from feast.utils import _convert_arrow_to_proto
 
+from pipelines.features.at_once import at_once
 from pipelines.features.declared import source_of
-from pipelines.features.one_ahead import one_ahead
 from pipelines.features.online_columns import entity_keys, python_values, sqlite_values
 from serving.online_rows import quoted, upsert
 from serving.online_store import LOCK_SECONDS, SqliteRowOnlineStoreConfig, path_of, table_of
@@ -95,23 +95,28 @@ def _by_columns(store: FeatureStore, connection: sqlite3.Connection) -> WriteVie
         if whole:
             connection.execute(f"DELETE FROM {quoted(table)}")  # noqa: S608 - quoted
         statement = upsert(table, [feature.name for feature in view.features])
-        for columns in one_ahead(_columns(view, rows, version)):
+        for columns in at_once(*_columns(view, rows, version), count=1):
             connection.executemany(statement, _records(view, columns))
 
     return write
 
 
-def _columns(view: FeatureView, rows: pa.Table, version: int) -> Iterator[dict[str, pa.Array]]:
-    """Keys, instants and features as SQLite keeps them, in its order; some entities at a time."""
+def _columns(
+    view: FeatureView, rows: pa.Table, version: int
+) -> tuple[Callable[[pa.Array], dict[str, pa.Array]], list[pa.Array]]:
+    """Keys, instants and features of some rows as SQLite keeps them, and of which rows, in its order."""
     keys = entity_keys(view, rows, version)
     order = pc.sort_indices(keys)
     rows = rows.combine_chunks()  # or each `take` below would do it
-    for start in range(0, len(order), ENTITIES_AT_ONCE):
-        part = order.slice(start, ENTITIES_AT_ONCE)
+
+    def columns(part: pa.Array) -> dict[str, pa.Array]:
         some = rows.take(part)
         stamps = some[source_of(view).timestamp_field].cast(pa.int64()).combine_chunks()
         features = {one.name: sqlite_values(some[one.name], one.dtype) for one in view.features}
-        yield {KEY: keys.take(part), INSTANT: stamps, **features}
+        return {KEY: keys.take(part), INSTANT: stamps, **features}
+
+    starts = range(0, len(order), ENTITIES_AT_ONCE)
+    return columns, [order.slice(start, ENTITIES_AT_ONCE) for start in starts]
 
 
 def _records(view: FeatureView, columns: Mapping[str, pa.Array]) -> Iterator[tuple[Any, ...]]:

@@ -29,6 +29,11 @@ def last_build(lake: Lake) -> dict[str, Any]:
     return {name: json.loads(value) if isinstance(value, str) else value for name, value in row.items()}
 
 
+def tables_of(build: Mapping[str, Any]) -> dict[str, int]:
+    """Feature tables of a build and their versions."""
+    return {f"features_{view}": version for view, version in build["versions"].items()}
+
+
 def remember_build(
     lake: Lake,
     *,

@@ -9,6 +9,7 @@ length, and each content is copied once. Commands are sent ahead of their answer
 
 import struct
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -25,6 +26,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from redis.exceptions import RedisError
 
 from pipelines.errors import FeatureError
+from pipelines.features.at_once import at_once
 from pipelines.features.declared import source_of
 from pipelines.features.encoded_columns import (
     EncodedParts,
@@ -45,54 +47,99 @@ KEYS_AT_ONCE = 10_000
 
 @contextmanager
 def redis_generation(store: FeatureStore) -> Iterator[Any]:
-    """Collect the views of one generation, and write them when the block ends; nothing if it breaks off.
+    """Write the views of one generation; each kind of entity while views of the next one are read.
 
     Yields a function `write(view, rows, *, whole)`, see `online_writer.WriteView`.
+
+    Views of one kind have to come one after the other. Those of the last kind are written when the block
+    ends, and not at all if it breaks off.
 
     Raises:
         FeatureError: Redis cannot be reached or broke off; what is there is whole for every entity, and
             writing the generation again completes it.
     """
-    views: list[_ViewRows] = []
-
-    def write(view: FeatureView, rows: pa.Table, *, whole: bool) -> None:
-        views.append(_ViewRows(store, view, rows, whole))
-
-    yield write
     online_store: Any = store._get_provider().online_store
     client = online_store._get_client(store.config.online_store)
-    entities = sorted({one.entity for one in views})
-    try:
-        for names in entities:
-            _write_entities(store, client, [one for one in views if one.entity == names])
-    except (RedisError, OSError) as error:
-        where = str(store.config.online_store.connection_string).partition(",")[0]
-        raise FeatureError(
-            f"expected Redis at {where} to take all values, received {type(error).__name__}: {error}. Start "
-            "it and run `aisle features materialize` again"
-        ) from error
+    with ThreadPoolExecutor(1, thread_name_prefix="redis-writer") as thread:
+        generation = _Generation(store, client, thread)
+        try:
+            yield generation.write
+            generation.end()
+        except (RedisError, OSError) as error:
+            where = str(store.config.online_store.connection_string).partition(",")[0]
+            raise FeatureError(
+                f"expected Redis at {where} to take all values, received {type(error).__name__}: {error}. "
+                "Start it and run `aisle features materialize` again"
+            ) from error
+        finally:
+            thread.shutdown(cancel_futures=True)
+
+
+class _Generation:
+    """Collects views of one kind of entity, and has them written when all are there."""
+
+    def __init__(self, store: FeatureStore, client: Any, thread: ThreadPoolExecutor) -> None:
+        self._store = store
+        self._client = client
+        self._thread = thread
+        self._views: list[_ViewRows] = []
+        self._kinds: set[tuple[str, ...]] = set()
+        self._under_way: list[Future[None]] = []
+
+    def write(self, view: FeatureView, rows: pa.Table, *, whole: bool) -> None:
+        """Take the rows of one view; see `online_writer.WriteView`."""
+        one = _ViewRows(self._store, view, rows, whole)
+        if self._views and one.entity != self._views[0].entity:
+            self._write_kind()
+        if not self._views and one.entity in self._kinds:
+            raise ValueError(
+                f"expected all views of {one.entity} one after the other, received {view.name} late"
+            )
+        self._kinds.add(one.entity)
+        self._views.append(one)
+
+    def end(self) -> None:
+        """Write what is left, and wait for all of it."""
+        self._write_kind()
+        for one in self._under_way:
+            one.result()
+
+    def _write_kind(self) -> None:
+        if self._views:
+            views, self._views = self._views, []
+            self._under_way.append(self._thread.submit(_write_entities, self._store, self._client, views))
 
 
 def _write_entities(store: FeatureStore, client: Any, views: Sequence["_ViewRows"]) -> None:
-    """Write all views of one kind of entity."""
+    """Write all views of one kind of entity; the next commands are put together while some are sent."""
     version = store.config.entity_key_serialization_version
     project = store.project.encode()
     keys = pc.unique(pa.chunked_array([one.keys for one in views]))
-    places = [pc.index_in(keys, value_set=one.keys) for one in views]
     there: set[bytes] = set()
     if all(one.whole for one in views):
         there = set(_keys_there(client, views[0].entity, project, version))
-    rows = sum(len(one.keys) for one in views)
-    at_once = max(1, ROWS_AT_ONCE * len(keys) // max(1, rows))  # each entity has some of the views
     with _Sending(client) as sending:
-        for start in range(0, len(keys), at_once):
-            some = slice(start, start + at_once)
-            parts = [one.pieces(mine[some]) for one, mine in zip(views, places, strict=True)]
-            names = joined(keys[some], pa.scalar(project, pa.binary()))
-            sending.send(*_commands([one.fields for one in views], parts, names, there))
+        for commands, answers in at_once(*_putting_together(views, keys, project, there), count=1):
+            sending.send(commands, answers)
     gone = sorted(there - {key + project for key in keys.to_pylist()}) if there else []
     for start in range(0, len(gone), KEYS_AT_ONCE):
         client.delete(*gone[start : start + KEYS_AT_ONCE])
+
+
+def _putting_together(
+    views: Sequence["_ViewRows"], keys: pa.BinaryArray, project: bytes, there: set[bytes]
+) -> tuple[Callable[[slice], tuple[Any, int]], list[slice]]:
+    """How commands are put together that write all views of some entities, see `_commands`, and of which."""
+    places = [pc.index_in(keys, value_set=one.keys) for one in views]
+    rows = sum(len(one.keys) for one in views)
+    step = max(1, ROWS_AT_ONCE * len(keys) // max(1, rows))  # each entity has some of the views
+
+    def commands(some: slice) -> tuple[Any, int]:
+        parts = [one.pieces(mine[some]) for one, mine in zip(views, places, strict=True)]
+        names = joined(keys[some], pa.scalar(project, pa.binary()))
+        return _commands([one.fields for one in views], parts, names, there)
+
+    return commands, [slice(start, start + step) for start in range(0, len(keys), step)]
 
 
 class _ViewRows:

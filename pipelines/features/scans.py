@@ -13,7 +13,7 @@ from feast.repo_config import RepoConfig
 
 from pipelines.errors import FeatureError
 from pipelines.features.asof import quoted, text
-from pipelines.features.provenance import BUILD_TABLE, last_build
+from pipelines.features.provenance import BUILD_TABLE, last_build, tables_of
 from pipelines.lake import Lake, open_lake
 from pipelines.settings import load_settings
 
@@ -27,8 +27,7 @@ def built_versions(config: RepoConfig) -> Mapping[str, int]:
     lake = _lake(config.offline_store.lake_root)
     if not lake.exists(BUILD_TABLE):
         return {}
-    versions = last_build(lake)["versions"]
-    return {f"features_{view}": version for view, version in versions.items()}
+    return tables_of(last_build(lake))
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,3 +41,10 @@ def test_what_the_work_raises_is_raised_where_its_result_is_asked_for():
     with pytest.raises(ZeroDivisionError):
         next(results)
     assert list(at_once(str, [], 2)) == []
+
+
+def test_whoever_stops_early_leaves_no_thread_behind():
+    results = at_once(str, range(10), 1)
+    assert next(results) == "0"
+    results.close()
+    assert not [one for one in threading.enumerate() if one.name.startswith("at-once")]

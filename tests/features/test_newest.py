@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from feast import FileSource
 
-from pipelines.features.newest import newest_of_each_key
-from pipelines.features.scans import between
+from pipelines.features.newest import NewestRows
+from pipelines.features.scans import Scan
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -28,15 +29,13 @@ def test_rows_outside_of_the_window_do_not_shift_those_that_are_read(tmp_path: P
             }
         )
         pq.write_table(rows, tmp_path / f"{part}.parquet", row_group_size=20_000)
-    found = newest_of_each_key(
-        f"read_parquet('{tmp_path}/*.parquet')",
-        {},
+    found = NewestRows.in_window(
+        Scan(FileSource(path=str(tmp_path)), f"read_parquet('{tmp_path}/*.parquet')"),
         ["user_id"],
-        ["user_id", "n", "tags"],
-        "known_at",
-        None,
-        between("known_at", START, START + timedelta(days=3)),
-    )
+        ["n", "tags"],
+        ("known_at", None),
+        (START, START + timedelta(days=3)),
+    ).read()
     expected = {f"user-{number // 2}": (count + number, [str(number)]) for number in range(1, count, 2)}
     assert {row["user_id"]: (row["n"], row["tags"]) for row in found.to_pylist()} == expected
     assert found.num_rows == count // 2

@@ -150,6 +150,27 @@ def test_whoever_is_no_longer_in_the_lake_leaves_redis_also_in_one_view_alone(ho
     assert store.get_online(home, item_id="i02")["found"] is True
 
 
+def test_one_kind_of_entity_is_written_while_the_next_is_read_and_the_last_one_only_when_all_is(
+    home: Settings, server: OwnRedis
+):
+    feast = store.open_store(home)
+    views = {name: feast.get_feature_view(name) for name in ("item_activity", "item_profile", "user_profile")}
+    rows = {name: newest_known(feast, view, EVER, AS_OF) for name, view in views.items()}
+
+    def broken_off(late: str) -> None:
+        with one_generation(feast) as write:
+            for name in ("item_activity", "user_profile", late):
+                write(views[name], rows[name], whole=True)
+            raise OSError("gone")
+
+    with pytest.raises(FeatureError, match="gone"):
+        broken_off("user_profile")
+    kinds = {b"user_id" in key for key in everything(server)}
+    assert kinds <= {False}  # items alone, if there was time
+    with pytest.raises(ValueError, match="one after the other, received item_profile late"):
+        broken_off("item_profile")
+
+
 def test_other_projects_in_the_same_redis_are_left_alone(home: Settings, server: OwnRedis):
     store.materialize(home)
     key = next(key for key in everything(server) if b"user_id" in key)
