@@ -8,6 +8,7 @@ from functools import partial
 import ibis.expr.schema as sch
 import ibis.expr.types as ir
 import pyarrow as pa
+import pyarrow.compute as pc
 from ibis.common.exceptions import IbisError
 from pydantic import BaseModel, ConfigDict
 
@@ -64,6 +65,16 @@ def default_as_of(lake: Lake) -> datetime:
     return last.astimezone(UTC).replace(microsecond=0) + timedelta(seconds=1)
 
 
+def _with_events_before(lake: Lake, as_of: datetime) -> datetime:
+    """The cutoff, if there is anything before it: tables without rows would replace what is known."""
+    if not lake.dataset("events").head(1, filter=pc.field("event_at") < as_of).num_rows:
+        raise FeatureError(
+            f"expected events before {as_of.isoformat()}, received none: give a later instant, or ingest "
+            "older events"
+        )
+    return as_of
+
+
 def feature_tables(config: FeatureConfig) -> dict[str, Callable[[Shop], ir.Table]]:
     """How the table of each feature view is computed."""
     return {**user_tables(config), **item_tables(config)}
@@ -110,7 +121,7 @@ def build_features(
     """
     started = time.perf_counter()
     config = config or FeatureConfig()
-    as_of = default_as_of(lake) if as_of is None else as_of.astimezone(UTC)
+    as_of = default_as_of(lake) if as_of is None else _with_events_before(lake, as_of.astimezone(UTC))
     inputs = {name: lake.version(name) for name in ("events", "items", "users")}
     views = declared_views()
     rows: dict[str, int] = {}

@@ -1,6 +1,7 @@
 """`aisle features …`: build, materialize, look up and verify features."""
 
 import contextlib
+import shlex
 from datetime import UTC, datetime
 from typing import Any
 
@@ -139,4 +140,4 @@ def env(as_json: bool) -> None:
         finish(variables, as_json=True)
         return
     for name, value in variables.items():
-        click.echo(f"export {name}='{value}'")
+        click.echo(f"export {name}={shlex.quote(value)}")

@@ -40,7 +40,7 @@ def entity_rows(frame: pd.DataFrame, timestamp: str, keys: Sequence[str]) -> Ent
         keys: Names of the columns with keys.
 
     Raises:
-        FeatureError: A key column is missing.
+        FeatureError: A key column is missing, or an instant cannot be read.
     """
     missing = sorted(set(keys) - set(frame.columns))
     if missing:
@@ -70,9 +70,14 @@ def _instants(column: pd.Series) -> pa.Array:
         utc = column.dt.tz_localize("UTC")
     else:
         # Objects of several zones: one by one, or pandas would read naive and aware ones alike.
-        utc = pd.to_datetime(
-            column, utc=True, format="mixed" if column.map(lambda one: isinstance(one, str)).any() else None
-        )
+        texts = column.map(lambda one: isinstance(one, str)).any()
+        try:
+            utc = pd.to_datetime(column, utc=True, format="mixed" if texts else None)
+        except (ValueError, TypeError) as error:
+            raise FeatureError(
+                f"expected instants of the years 1678 to 2262 in column {column.name}, or texts like "
+                f"2024-05-01T12:00:00Z, received what pandas cannot read: {error}"
+            ) from error
     if utc.dt.unit == "ns":
         utc = utc.dt.floor("us")
     if utc.dt.unit != "us":

@@ -63,6 +63,7 @@ def redis_generation(store: FeatureStore) -> Iterator[Any]:
     with ThreadPoolExecutor(1, thread_name_prefix="redis-writer") as thread:
         generation = _Generation(store, client, thread)
         try:
+            client.ping()  # before anything is read for it
             yield generation.write
             generation.end()
         except (RedisError, OSError) as error:

@@ -177,6 +177,9 @@ class _Run:
             del rows  # a year of events fills half a gigabyte
             self._accepted[table] = self._lake.append_new(table, stored_as)
             self._duplicates[table] = stored_as.num_rows - self._accepted[table]
+        if self._lake.exists("events"):  # all that is known of items and users may be their events
+            for table in STATE_IDS:
+                self._lake.make(table)
         for table, numbers in self._tables().items():
             if not numbers.adds_up:
                 raise IngestError(f"expected every row of {table} to be accounted for, received {numbers!r}")

@@ -97,6 +97,10 @@ class Lake:
         last: datetime | None = pc.max(newest["event_at"]).as_py()
         return None if last is None else last.astimezone(UTC)
 
+    def make(self, table: str) -> None:
+        """Make one of the lake's own tables, without rows, if it is missing."""
+        self._open_or_create(table, SCHEMAS[table])
+
     def append_new(self, table: str, rows: pa.Table, key: str | Sequence[str] | None = None) -> int:
         """Store the rows whose key is not stored yet, once each, and return how many that were.
 

@@ -1,12 +1,14 @@
 """`aisle features …` from build to look-up."""
 
 import json
+import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from pipelines.cli import main
+from pipelines.lake import Lake
 from pipelines.settings import Settings
 
 
@@ -55,7 +57,23 @@ def test_features_are_built_applied_materialized_and_looked_up(home, capsys):
 def test_the_environment_for_feast_own_commands_is_shown(home, capsys):
     code, out, _ = run(capsys, "env")
     assert code == 0
-    assert f"export AISLE_HOME='{home.resolve()}'" in out.splitlines()
+    assert f"export AISLE_HOME={home.resolve()}" in out.splitlines()
+
+
+def test_the_environment_survives_a_shell_whatever_the_path_is(home, capsys, monkeypatch):
+    monkeypatch.setenv("AISLE_HOME", f"{home}/it's here; $HOME")
+    _, out, _ = run(capsys, "env")
+    said = subprocess.run(
+        ["sh", "-c", f'{out}\nprintf %s "$AISLE_HOME"'], capture_output=True, text=True, check=True
+    )
+    assert said.stdout == f"{home.resolve()}/it's here; $HOME"
+
+
+def test_a_build_of_before_all_events_leaves_the_tables_as_they_are(home, capsys):
+    assert run(capsys, "build", "--as-of", "2024-04-20")[0] == 0
+    code, _, err = run(capsys, "build", "--as-of", "1900-01-01")
+    assert (code, "expected events before 1900-01-01" in err) == (1, True)
+    assert Lake(home / "lake").read("features_user_profile").num_rows > 0
 
 
 @pytest.mark.parametrize(

@@ -171,6 +171,15 @@ def test_every_row_comes_out_once_in_order_with_what_was_known_then(store, folde
         assert row["x"] == alive.get("x")
 
 
+@pytest.mark.parametrize("instant", ["soon", "9999-01-01", datetime(9999, 1, 1, tzinfo=UTC), {}])
+def test_instants_that_cannot_be_read_are_named_with_their_column(store, instant):
+    frame = pd.DataFrame({"user_id": ["a"], "event_timestamp": pd.Series([instant], dtype=object)})
+    with pytest.raises(
+        FeatureError, match="expected instants of the years 1678 to 2262 in column event_timestamp"
+    ):
+        store.get_historical_features(frame, ["plain:n"])
+
+
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rows=feature_rows, entities=entity_rows, before=st.booleans())
 def test_of_rows_known_from_one_instant_the_one_created_last_holds(store, folder, rows, entities, before):

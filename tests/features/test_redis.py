@@ -240,7 +240,7 @@ def test_redis_that_was_gone_is_found_again_and_filled_from_the_lake(
     with pytest.raises(
         FeatureError, match=r"expected Redis at 127\.0\.0\.1:\d+ .*aisle features materialize"
     ):
-        store.materialize(home)
+        store.materialize(home, on_view=lambda name, _: pytest.fail(f"{name} was read for nothing"))
     for look in (lambda: get_online(home, user_id="u05"), lambda: verify(home, 1, 0)):
         with pytest.raises(FeatureError, match=r"expected an answer from Redis at 127\.0\.0\.1:\d+"):
             look()

@@ -14,6 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from pipelines.errors import IngestError
+from pipelines.features.build import build_features
 from pipelines.ingest.report import IngestReport, TableReport
 from pipelines.ingest.run import as_of, ingest
 from pipelines.lake import Lake, open_lake
@@ -81,6 +82,15 @@ def test_a_later_batch_adds_what_is_new(take_in: TakeIn, lake: Lake, write: Writ
     assert (report.accepted, report.duplicates) == (1, 1)
     assert report.as_of == datetime(2024, 5, 1, 0, 0, 1, tzinfo=UTC)
     assert as_of(lake) == report.as_of
+
+
+def test_a_shop_that_brings_events_alone_has_tables_of_no_items_and_users(
+    take_in: TakeIn, lake: Lake, write: Write
+):
+    take_in(write("events.csv", f"{HEADER}a,2024-05-01T00:00:00Z,u,view,i\n"))
+    assert lake.versions() == {"events": 1, "items": 0, "users": 0}
+    assert lake.read("items").num_rows == 0
+    assert build_features(lake).tables["user_history"] == 1
 
 
 def test_a_lake_without_events_has_no_cutoff(lake: Lake):
