@@ -19,8 +19,24 @@ from serving.users import UserBatch
 
 TEST = "test"
 DAY_S = 86_400.0
-ITEM_FEATURES = ("events", "events_30d", "users", "age_days")
-"""What is counted of each item, in place of the feature store's item features."""
+PLACE_DECAYS = (0.5, 0.8)
+"""What is left of an event's count for every other one of its user on one side of it."""
+
+ITEM_FEATURES = (
+    "events",
+    "events_30d",
+    "users",
+    "age_days",
+    "latest_50",
+    "latest_80",
+    "earliest_50",
+    "earliest_80",
+)
+"""What is counted of each item, in place of the feature store's item features.
+
+Of `latest_80` each event counts .8 for every later one of its user, of `earliest_80` for every earlier one.
+Where times tell nothing, as in logs that keep the order alone, what stands at the end of histories is what is
+taken now."""
 
 
 @dataclass(frozen=True)
@@ -127,11 +143,17 @@ class TrialMaterial:
         pairs = np.unique(events.users * np.int64(self.n_items) + events.items) % self.n_items
         first = np.full(self.n_items, np.inf)
         np.minimum.at(first, events.items, events.times)
+        places = _places(events.users)
         counted = [
             np.bincount(events.items, minlength=self.n_items),
             np.bincount(events.items[ages <= 30], minlength=self.n_items),
             np.bincount(pairs, minlength=self.n_items),
             np.where(np.isfinite(first), np.maximum(at_s - first, 0) / DAY_S, np.nan),
+            *(
+                np.bincount(events.items, decay**place, self.n_items)
+                for place in reversed(places)
+                for decay in PLACE_DECAYS
+            ),
         ]
         return np.stack(counted, axis=1).astype(np.float32)
 
@@ -151,6 +173,15 @@ class TrialMaterial:
         if not isinstance(stage, LabelledStage):
             raise KeyError(f"{name} has no labels to learn from")
         return stage
+
+
+def _places(users: npt.NDArray[np.integer]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """[E] events of the same user before each, and behind it; rows are ordered by user."""
+    index = np.arange(len(users))
+    begins = np.append(True, users[1:] != users[:-1])[: len(users)]
+    sizes = np.diff(np.append(np.flatnonzero(begins), len(users)))
+    before = index - np.repeat(index[begins], sizes)
+    return before, np.repeat(sizes, sizes) - 1 - before
 
 
 def users_of(histories: Histories, length: int) -> UserBatch:

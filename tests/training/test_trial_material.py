@@ -76,15 +76,26 @@ def test_labels_are_keys_of_requests_and_the_test_has_none(material: TrialMateri
 
 
 def test_items_are_counted_up_to_the_stage(material: TrialMaterial):
-    assert ITEM_FEATURES == ("events", "events_30d", "users", "age_days")
+    assert ITEM_FEATURES[:4] == ("events", "events_30d", "users", "age_days")
     features = material.item_features("ranking-0")
     # Item 0: twice, once within thirty days, by one user, first forty days ago; item 1 three times, by both.
-    assert features[:2].tolist() == [[2, 1, 1, 40], [3, 3, 2, 30]]
-    np.testing.assert_array_equal(features[2], [0, 0, 0, np.nan])
+    assert features[:2, :4].tolist() == [[2, 1, 1, 40], [3, 3, 2, 30]]
+    np.testing.assert_array_equal(features[2, :4], [0, 0, 0, np.nan])
     assert material.at_s("ranking-0") == AT_S
     # The test's last request is a day later, and so are ages.
     assert material.at_s(TEST) == AT_S + DAY_S
-    assert material.item_features(TEST)[0].tolist() == [2, 1, 1, 41]
+    assert material.item_features(TEST)[0, :4].tolist() == [2, 1, 1, 41]
+
+
+def test_items_are_counted_by_where_they_stand_in_histories(material: TrialMaterial):
+    assert ITEM_FEATURES[4:] == ("latest_50", "latest_80", "earliest_50", "earliest_80")
+    features = material.item_features("ranking-0")
+    # Item 0 is the first and the last of three; item 1 the second of three, and the first and last of two.
+    assert features[0, 4:].tolist() == pytest.approx([1 + 0.25, 1 + 0.64, 1 + 0.25, 1 + 0.64])
+    assert features[1, 4:].tolist() == pytest.approx(
+        [0.5 + 0.5 + 1, 0.8 + 0.8 + 1, 0.5 + 1 + 0.5, 0.8 + 1 + 0.8]
+    )
+    assert features[2, 4:].tolist() == [0, 0, 0, 0]
 
 
 def test_nothing_is_known_of_users_but_their_events(material: TrialMaterial):
