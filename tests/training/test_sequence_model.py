@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from pipelines.training.retrieval.query import QueryEncoder
 from pipelines.training.retrieval.sequences import Tape
 from pipelines.training.tensorflow import fix_seeds, tf
 from pipelines.training.trial_material import users_of
+from serving.ranking import encoder_inputs
 from serving.users import UserBatch
 from tests.training.small_trial import interactions
 
@@ -113,10 +115,12 @@ def served(model: SequenceRetrieval, user: int, at_s: int, first: int = 0) -> np
     return asked(model, users)[0]
 
 
+RELEASE: Any = SimpleNamespace(spec=SimpleNamespace(history_length_retrieval=CONFIG.history_length))
+
+
 def asked(model: SequenceRetrieval, users: UserBatch) -> np.ndarray:
-    bundle = SimpleNamespace(spec=SimpleNamespace(history_length_retrieval=CONFIG.history_length))
     encoders = Encoders(model)
-    return encoders.query_vectors(encoders.item_vectors(N_ITEMS), bundle, users)
+    return encoders.query_vectors(encoders.item_vectors(N_ITEMS), RELEASE, users)
 
 
 @of_every_encoder
@@ -165,6 +169,31 @@ def test_events_of_one_moment_see_each_other_and_all_before(model: SequenceRetri
     moved = np.abs(heard[-1].numpy()[0] - before).max(axis=1)
     assert moved[0] < 1e-6
     assert (moved[1:] > 1e-4).all()
+
+
+@of_every_encoder
+def test_users_of_any_history_are_encoded_as_each_of_them_alone(model: SequenceRetrieval):
+    """From nothing to ten events, in no order, one with an item between that the catalogue does not have."""
+    rng = np.random.default_rng(1)
+    counts = np.array([7, 0, 10, 1, 4, 5, 3])
+    items = np.where(np.arange(10) < counts[:, None], rng.integers(0, N_ITEMS, (7, 10)), -1).astype(np.int32)
+    items[0, 2] = -1
+    users = UserBatch(
+        history_items=items,
+        history_types=(items >= 0).astype(np.int32),
+        history_ages_s=np.where(items >= 0, np.arange(1, 11) * 1_000.0, 0).astype(np.float32),
+        features=np.repeat(STATES.features[:1], 7, axis=0),
+        profile=np.repeat(STATES.profile[:1], 7, axis=0),
+    )
+    alone = [asked(model, users.rows(np.array([row])))[0] for row in range(7)]
+    np.testing.assert_allclose(asked(model, users), alone, atol=1e-6)
+    whole = model.query(
+        **{
+            name: tf.constant(values)
+            for name, values in encoder_inputs(RELEASE, users, Encoders(model).item_vectors(N_ITEMS)).items()
+        }
+    )
+    np.testing.assert_allclose(asked(model, users), whole, atol=1e-5)
 
 
 @of_every_encoder

@@ -1,10 +1,13 @@
 """Both towers of a trained model at work on many items and users, each traced once."""
 
+from collections import defaultdict
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from pipelines.training.retrieval.members import Towers
-from pipelines.training.retrieval.model import QUERY_INPUTS, SequenceRetrieval
+from pipelines.training.retrieval.model import HISTORY_INPUTS, QUERY_INPUTS, SequenceRetrieval
 from pipelines.training.tensorflow import Tensor, tf
 from serving.bundle import Bundle
 from serving.ranking import encoder_inputs
@@ -12,6 +15,8 @@ from serving.users import UserBatch
 
 ITEMS_AT_ONCE = 4_096
 USERS_AT_ONCE = 256
+LEAST_WIDTH = 4
+"""Events for which there is always room."""
 
 
 class Encoders:
@@ -21,11 +26,14 @@ class Encoders:
         """Trace nothing yet."""
         self._items = tf.function(model.item, input_signature=[tf.TensorSpec([None], tf.int32)])
 
-        @tf.function(reduce_retracing=True)
         def encode(inputs: dict[str, Tensor]) -> Tensor:
             return model.query(**{name: inputs[name] for name in QUERY_INPUTS})
 
-        self._queries = encode
+        self._queries_of: defaultdict[int, Any] = defaultdict(
+            lambda: tf.function(
+                encode, reduce_retracing=True
+            )  # one for each width: users vary, events do not
+        )
 
     def item_vectors(self, n_items: int) -> npt.NDArray[np.float32]:
         """[n, D] vectors of all items."""
@@ -38,9 +46,22 @@ class Encoders:
     def query_vectors(
         self, vectors: npt.NDArray[np.float32], bundle: Bundle, users: UserBatch
     ) -> npt.NDArray[np.float32]:
-        """[B, D] vectors of users, whose histories are of items with these vectors."""
-        parts = []
-        for start in range(0, len(users), USERS_AT_ONCE):
-            some = users.rows(slice(start, start + USERS_AT_ONCE))
-            parts.append(self._queries(dict(encoder_inputs(bundle, some, vectors))).numpy())
-        return np.concatenate(parts) if parts else np.zeros((0, vectors.shape[1]), np.float32)
+        """[B, D] vectors of users, whose histories are of items with these vectors.
+
+        Users with as much history are encoded together, without the padding that none of them needs.
+        """
+        counts = (users.history_items >= 0).sum(axis=1)
+        order = np.argsort(counts, kind="stable")
+        found = np.zeros((len(users), vectors.shape[1]), np.float32)
+        for start in range(0, len(order), USERS_AT_ONCE):
+            some = order[start : start + USERS_AT_ONCE]
+            width = _width(int(counts[some[-1]]))
+            inputs = encoder_inputs(bundle, users.rows(some), vectors)
+            shortened = {name: inputs[name][:, :width] for name in HISTORY_INPUTS}
+            found[some] = self._queries_of[width]({**inputs, **shortened}).numpy()
+        return found
+
+
+def _width(count: int) -> int:
+    """The power of two that so many events fit in: each width is traced on its own."""
+    return max(LEAST_WIDTH, 1 << max(count - 1, 0).bit_length())
