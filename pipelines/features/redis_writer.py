@@ -62,18 +62,27 @@ def redis_generation(store: FeatureStore) -> Iterator[Any]:
     client = online_store._get_client(store.config.online_store)
     with ThreadPoolExecutor(1, thread_name_prefix="redis-writer") as thread:
         generation = _Generation(store, client, thread)
-        try:
+        with _reached(store):
             client.ping()  # before anything is read for it
+        try:
             yield generation.write
-            generation.end()
-        except (RedisError, OSError) as error:
-            where = str(store.config.online_store.connection_string).partition(",")[0]
-            raise FeatureError(
-                f"expected Redis at {where} to take all values, received {type(error).__name__}: {error}. "
-                "Start it and run `aisle features materialize` again"
-            ) from error
+            with _reached(store):
+                generation.end()
         finally:
             thread.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _reached(store: FeatureStore) -> Iterator[None]:
+    """Say which Redis it was, and what to do, where it cannot be reached or breaks off."""
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        where = str(store.config.online_store.connection_string).partition(",")[0]
+        raise FeatureError(
+            f"expected Redis at {where} to take all values, received {type(error).__name__}: {error}. Start "
+            "it and run `aisle features materialize` again"
+        ) from error
 
 
 class _Generation:
