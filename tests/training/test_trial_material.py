@@ -1,5 +1,6 @@
 """A trial of a backtest as material to train on: what each stage tells, counted by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -89,13 +90,16 @@ def test_items_are_counted_up_to_the_stage(material: TrialMaterial):
 
 def test_items_are_counted_by_where_they_stand_in_histories(material: TrialMaterial):
     assert ITEM_FEATURES[4:] == ("latest_50", "latest_80", "earliest_50", "earliest_80")
-    features = material.item_features("ranking-0")
-    # Item 0 is the first and the last of three; item 1 the second of three, and the first and last of two.
-    assert features[0, 4:].tolist() == pytest.approx([1 + 0.25, 1 + 0.64, 1 + 0.25, 1 + 0.64])
-    assert features[1, 4:].tolist() == pytest.approx(
-        [0.5 + 0.5 + 1, 0.8 + 0.8 + 1, 0.5 + 1 + 0.5, 0.8 + 1 + 0.8]
+    known = interactions([(0, 0, 0), (0, 1, 1), (0, 1, 2), (2, 1, 0), (2, 2, 1)])
+    asked = Histories.of(known, np.array([0]), np.array([3]))
+    features = replace(material, test=Stage(known, asked)).item_features(TEST)[:, 4:]
+    # Item 0 is the first of three, item 1 the others of them and the first of two, item 2 the last of these.
+    np.testing.assert_allclose(features[0], [0.25, 0.64, 1, 1], rtol=1e-6)
+    np.testing.assert_allclose(
+        features[1], [0.5 + 1 + 0.5, 0.8 + 1 + 0.8, 0.75 + 1, 0.8 + 0.64 + 1], rtol=1e-6
     )
-    assert features[2, 4:].tolist() == [0, 0, 0, 0]
+    np.testing.assert_allclose(features[2], [1, 1, 0.5, 0.8], rtol=1e-6)
+    assert features[3].tolist() == [0, 0, 0, 0]
 
 
 def test_nothing_is_known_of_users_but_their_events(material: TrialMaterial):

@@ -1,4 +1,4 @@
-"""Both towers of a trained model at work on many items and users, each traced once."""
+"""Both towers of a trained model at work on many items and users; that of users traced for a few widths."""
 
 from collections import defaultdict
 from typing import Any
@@ -29,10 +29,9 @@ class Encoders:
         def encode(inputs: dict[str, Tensor]) -> Tensor:
             return model.query(**{name: inputs[name] for name in QUERY_INPUTS})
 
+        # One for each width: the number of users may vary in a trace, that of events may not.
         self._queries_of: defaultdict[int, Any] = defaultdict(
-            lambda: tf.function(
-                encode, reduce_retracing=True
-            )  # one for each width: users vary, events do not
+            lambda: tf.function(encode, reduce_retracing=True)
         )
 
     def item_vectors(self, n_items: int) -> npt.NDArray[np.float32]:
@@ -55,13 +54,9 @@ class Encoders:
         found = np.zeros((len(users), vectors.shape[1]), np.float32)
         for start in range(0, len(order), USERS_AT_ONCE):
             some = order[start : start + USERS_AT_ONCE]
-            width = _width(int(counts[some[-1]]))
+            longest = min(int(counts[some[-1]]), bundle.spec.history_length_retrieval)
+            width = max(LEAST_WIDTH, 1 << max(longest - 1, 0).bit_length())  # a power of two
             inputs = encoder_inputs(bundle, users.rows(some), vectors)
             shortened = {name: inputs[name][:, :width] for name in HISTORY_INPUTS}
             found[some] = self._queries_of[width]({**inputs, **shortened}).numpy()
         return found
-
-
-def _width(count: int) -> int:
-    """The power of two that so many events fit in: each width is traced on its own."""
-    return max(LEAST_WIDTH, 1 << max(count - 1, 0).bit_length())
