@@ -26,6 +26,10 @@ VALIDATION_SHARE = 0.15
 """Share of the tested users whose validation events choices are made by; the second stage learns from the
 others'."""
 
+FOLDS = 5
+"""Parts of those others, at most: the second stage is told of each item how often the users of the other
+parts took it there, and of no user what that user took."""
+
 Fit = Literal["train", "train+validation"]
 
 
@@ -69,7 +73,7 @@ def prepare(
     is_validation[np.searchsorted(known.users, tested, "right") - 1] = True
     training = known.rows(~is_validation)
     labels = known.rows(is_validation)
-    chosen = _drawn(len(tested), seed)
+    chosen, *folds = _parts(len(tested), seed)
     future = dataset.events.filter(pa.array(~cut.known))
     return Prepared(
         trial=Trial(
@@ -78,10 +82,11 @@ def prepare(
             event_types=shop.event_types,
             target_types=shop.target_types,
             learning=training,
-            ranking=(_labelled(training, labels, tested, ~chosen),),
+            ranking=tuple(_labelled(training, labels, tested, fold) for fold in folds),
             validation=_labelled(training, labels, tested, chosen),
             repeats=keep_seen,
             seed=seed,
+            folds=True,
         ),
         test=Stage(known=training if fit == "train" else known, histories=all_of(known, tested)),
         answers=gather_answers(
@@ -95,20 +100,20 @@ def prepare(
     )
 
 
-def _drawn(n: int, seed: int) -> NDArray[np.bool_]:
-    """[n] which of the tested users are drawn for validation, at least one."""
-    drawn = np.zeros(n, bool)
-    drawn[np.random.default_rng(seed).permutation(n)[: max(1, round(VALIDATION_SHARE * n))]] = True
-    return drawn
+def _parts(n: int, seed: int) -> list[NDArray[np.int64]]:
+    """Places of the tested users that are drawn for validation, one at least, then those of each fold."""
+    drawn = np.random.default_rng(seed).permutation(n)
+    chosen, others = np.split(drawn, [max(1, round(VALIDATION_SHARE * n))])
+    return [np.sort(part) for part in (chosen, *np.array_split(others, min(FOLDS, len(others))))]
 
 
 def _labelled(
-    training: Interactions, labels: Interactions, tested: NDArray[np.int64], mask: NDArray[np.bool_]
+    training: Interactions, labels: Interactions, tested: NDArray[np.int64], places: NDArray[np.int64]
 ) -> LabelledStage:
     """Requests of some tested users after their training events, labelled by their validation events."""
-    items = labels.items[mask]
+    items = labels.items[places]
     return LabelledStage(
         known=training,
-        histories=all_of(training, tested[mask]),
+        histories=all_of(training, tested[places]),
         wanted=Wanted(np.arange(len(items) + 1), items),
     )

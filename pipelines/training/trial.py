@@ -55,9 +55,12 @@ class Trial:
     learning: Interactions
     """What models of users and items are fitted on; nothing of the stages' labels is in it."""
     ranking: tuple[LabelledStage, ...]
-    """Requests that the second stage learns from, oldest first."""
+    """Requests that the second stage learns from, oldest first, or one fold after the other."""
     validation: LabelledStage
     """Requests that choices are made by: epochs, weights, settings."""
     repeats: bool
     """Whether an item that a user had before may be wanted again; if not, seen items are never listed."""
     seed: int
+    folds: bool = False
+    """Whether the ranking stages are folds of users at one point of their histories, not instants: then what
+    the users of the others took is known to each, and tells what is wanted now."""

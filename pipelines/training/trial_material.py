@@ -31,12 +31,17 @@ ITEM_FEATURES = (
     "latest_80",
     "earliest_50",
     "earliest_80",
+    "taken_next",
 )
 """What is counted of each item, in place of the feature store's item features.
 
 Of `latest_80` each event counts .8 for every later one of its user, of `earliest_80` for every earlier one.
 Where times tell nothing, as in logs that keep the order alone, what stands at the end of histories is what is
-taken now."""
+taken now. So is what others took next, where a trial has folds: `taken_next` says how many times as often as
+histories hold it."""
+
+PRIOR_EVENTS = 10
+"""Of an item: what it takes for `taken_next` to go half the way from 1 to what was counted."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +159,7 @@ class TrialMaterial:
                 for place in reversed(places)
                 for decay in PLACE_DECAYS
             ),
+            self._taken_next(name),
         ]
         return np.stack(counted, axis=1).astype(np.float32)
 
@@ -161,6 +167,17 @@ class TrialMaterial:
         """None: users are known by their histories alone."""
         nobody = np.zeros(0, np.int64)
         return UserStates(nobody, nobody, np.zeros((0, 0), np.float32), np.zeros((0, 0), np.int32))
+
+    def _taken_next(self, name: str) -> npt.NDArray[np.float64]:
+        """[n] of `ITEM_FEATURES`, by users of whom none asks at that stage; NaN where there are none."""
+        told = [*self.ranking_names, *([VALIDATION] if name == TEST else [])] if self.trial.folds else []
+        others = [self._labelled(other).wanted.items for other in told if other != name]
+        taken = np.bincount(np.concatenate([np.zeros(0, np.int32), *others]), minlength=self.n_items)
+        held = np.bincount(self.learning.items, minlength=self.n_items)
+        if not taken.any():
+            return np.full(self.n_items, np.nan)
+        as_held: npt.NDArray[np.float64] = taken * (held.sum() / taken.sum())
+        return (as_held + PRIOR_EVENTS) / (held + PRIOR_EVENTS)
 
     @cached_property
     def _stages(self) -> dict[str, Stage]:

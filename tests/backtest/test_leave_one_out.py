@@ -52,9 +52,9 @@ def test_the_last_event_is_the_answer_and_the_one_before_it_the_label(dataset):
     assert told(trial, made.test.histories) == ["pqrs", "qrp", "pr"]
     assert made.answers.truth.user_ids.to_pylist() == ["a", "b", "c"]
     assert names(trial, made.answers.truth.items[:2]) == ["p", "s"]
-    (ranking,) = trial.ranking
+    assert len(trial.ranking) == 2, "one fold for each user that is left"
     labelled = {}
-    for stage in (ranking, trial.validation):
+    for stage in (*trial.ranking, trial.validation):
         assert stage.wanted.indptr.tolist() == list(range(len(stage.histories) + 1))
         asked = zip(stage.histories.users, told(trial, stage.histories), stage.wanted.items, strict=True)
         labelled |= {int(user): (history, *names(trial, [item])) for user, history, item in asked}
@@ -106,7 +106,10 @@ def test_other_seeds_draw_other_validation_users_and_the_same_one_the_same(tmp_p
     assert drawn[0] == drawn[1] != drawn[2]
     # 15 % of 40.
     assert len(drawn[0]) == 6
-    assert len(prepared(dataset).trial.ranking[0].histories) == 34
+    # And five folds of the other 34.
+    folds = [stage.histories.users.tolist() for stage in prepared(dataset).trial.ranking]
+    assert [len(fold) for fold in folds] == [7, 7, 7, 7, 6]
+    assert sorted(sum(folds, drawn[0])) == list(range(40))
 
 
 def test_events_at_one_instant_keep_the_order_of_a_log(tmp_path):

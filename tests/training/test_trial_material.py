@@ -89,10 +89,10 @@ def test_items_are_counted_up_to_the_stage(material: TrialMaterial):
 
 
 def test_items_are_counted_by_where_they_stand_in_histories(material: TrialMaterial):
-    assert ITEM_FEATURES[4:] == ("latest_50", "latest_80", "earliest_50", "earliest_80")
+    assert ITEM_FEATURES[4:8] == ("latest_50", "latest_80", "earliest_50", "earliest_80")
     known = interactions([(0, 0, 0), (0, 1, 1), (0, 1, 2), (2, 1, 0), (2, 2, 1)])
     asked = Histories.of(known, np.array([0]), np.array([3]))
-    features = replace(material, test=Stage(known, asked)).item_features(TEST)[:, 4:]
+    features = replace(material, test=Stage(known, asked)).item_features(TEST)[:, 4:8]
     # Item 0 is the first of three, item 1 the others of them and the first of two, item 2 the last of these.
     np.testing.assert_allclose(features[0], [0.25, 0.64, 1, 1], rtol=1e-6)
     np.testing.assert_allclose(
@@ -100,6 +100,31 @@ def test_items_are_counted_by_where_they_stand_in_histories(material: TrialMater
     )
     np.testing.assert_allclose(features[2], [1, 1, 0.5, 0.8], rtol=1e-6)
     assert features[3].tolist() == [0, 0, 0, 0]
+
+
+def test_each_fold_is_told_what_the_others_took_next_and_never_what_it_took(material: TrialMaterial):
+    assert ITEM_FEATURES[8:] == ("taken_next",)
+    folds = [stage_of([user], AT_S, [taken], [[]]) for user, taken in ((0, [1, 3]), (1, [1]), (2, [2]))]
+    trial = replace(material.trial, ranking=tuple(folds), folds=True)
+    told = {
+        name: replace(material, trial=trial).item_features(name)[:, 8]
+        for name in ("ranking-0", "ranking-1", VALIDATION, TEST)
+    }
+    # Histories hold item 0 twice and item 1 three times, so that each of T taken counts 5 / T there.
+    np.testing.assert_allclose(told["ranking-0"], [10 / 12, 12.5 / 13, 12.5 / 10, 1], rtol=1e-6)
+    third = 5 / 3
+    np.testing.assert_allclose(
+        told["ranking-1"], [10 / 12, (10 + third) / 13, (10 + third) / 10, (10 + third) / 10], rtol=1e-6
+    )
+    # Validation is told what all folds took, the test what was taken at validation as well (item 2).
+    np.testing.assert_allclose(told[VALIDATION], [10 / 12, 12.5 / 13, 11.25 / 10, 11.25 / 10], rtol=1e-6)
+    np.testing.assert_allclose(told[TEST], [10 / 12, 12 / 13, 12 / 10, 11 / 10], rtol=1e-6)
+
+
+def test_stages_of_other_instants_tell_nothing_of_what_is_taken_next(material: TrialMaterial):
+    # What a later stage took is the future of an earlier one.
+    assert np.isnan(material.item_features(TEST)[:, 8]).all()
+    assert np.isnan(material.item_features("ranking-0")[:, 8]).all()
 
 
 def test_nothing_is_known_of_users_but_their_events(material: TrialMaterial):
