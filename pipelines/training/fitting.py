@@ -44,6 +44,39 @@ class MeanLoss(tf.keras.callbacks.Callback):
         self.batches += 1
 
 
+class AveragingAdam(tf.keras.optimizers.Adam):
+    """Adam, with the mean of the weights over the last steps beside the weights that training goes on with.
+
+    The mean is better than the states that it is of, which each step throws to and fro (Polyak and Juditsky,
+    1992).
+    """
+
+    def __init__(self, learning_rate: Any, span: float) -> None:
+        """The mean is exponential, over about `span` steps."""
+        super().__init__(learning_rate, use_ema=True, ema_momentum=1 - 1 / max(1.0, span))
+
+    def finalize_variable_values(self, var_list: list[Any]) -> None:
+        """Do nothing: Keras would train on from the mean after every `fit`, of which there are many."""
+
+    def assign_mean(self, weights: list[Any]) -> None:
+        """Give the weights their mean."""
+        super().finalize_variable_values(weights)
+
+
+@contextmanager
+def averaged(model: Any) -> Iterator[None]:
+    """The model with the mean of its weights, if its optimizer keeps one, and then as it was."""
+    if not isinstance(model.optimizer, AveragingAdam):
+        yield
+        return
+    last = model.get_weights()
+    model.optimizer.assign_mean(model.trainable_variables)
+    try:
+        yield
+    finally:
+        model.set_weights(last)
+
+
 def fit_best(
     model: Any,
     batches_of: Callable[[int], Any],
@@ -79,12 +112,13 @@ def fit_best(
         loss = MeanLoss()
         model.fit(batches_of(epoch), epochs=1, verbose=0, callbacks=[loss])
         curve["loss"].append(loss.mean)
-        now = judge()
+        with averaged(model):
+            now, weights = judge(), model.get_weights()
         curve[figure].append(float(np.mean(now)))
         if (watch := _watch.get()) is not None:
             watch(figure, epoch, curve[figure][-1])
         if best is None or errors_ahead(best, now) < errors:
-            kept_at, kept_weights = epoch, model.get_weights()
+            kept_at, kept_weights = epoch, weights
         elif epoch - kept_at >= patience:
             break
         if best is None or np.mean(now) > np.mean(best):

@@ -6,11 +6,14 @@ import numpy as np
 import pytest
 
 from pipelines.training.figures import Figures
-from pipelines.training.fitting import fit_best
+from pipelines.training.fitting import AveragingAdam, fit_best
+from pipelines.training.tensorflow import tf
 
 
 class Counter:
     """Stands in for a model: its weight is the number of times that it was fitted."""
+
+    optimizer = None
 
     def __init__(self) -> None:
         self.fitted = 0
@@ -70,3 +73,29 @@ def test_a_later_state_is_kept_that_cannot_be_told_from_the_best(errors: float, 
     )
     assert model.fitted == kept
     assert curve["figure"] == pytest.approx([0.5, 0.488, 0.495, 0.482])
+
+
+def test_what_is_looked_at_and_kept_is_the_mean_of_the_last_weights():
+    class Falling(tf.keras.Model):
+        """Its weight begins at 8 and falls by 1 at each step, nearly."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.weight = tf.Variable(8.0)
+
+        def train_step(self, batch: Any) -> dict[str, Any]:
+            self.optimizer.apply_gradients([(tf.constant(1.0), self.weight)])
+            return {"total_loss": self.weight}
+
+    model, seen = Falling(), []
+    model.compile(AveragingAdam(1.0, span=2))
+
+    def judge() -> Figures:
+        seen.append(float(model.weight.numpy()))
+        return np.array([len(seen) == 1], float)
+
+    one_step = tf.data.Dataset.from_tensors(0.0)
+    fit_best(model, lambda epoch: one_step, judge, figure="figure", epochs=2, patience=5)
+    # Half of 8 and of 7; then half of that and of 6: training went on from 7 itself.
+    np.testing.assert_allclose(seen, [7.5, 6.75], rtol=1e-5)
+    assert float(model.weight.numpy()) == seen[0]
