@@ -71,7 +71,8 @@ class RetrievalConfig(Frozen):
     """Items with a vector of their own, the most frequent ones: bounds the cost of a step."""
 
     neighbours: int = Field(default=10, ge=0)
-    """Items with the most users in common, the mean of whose vectors is part of an item's own."""
+    """Items with the most users in common, the mean of whose vectors is part of an item's own. So is the mean
+    of the second vectors of as many: of the same ones or of its followers, by the kind of the model."""
 
     one_by_one: float = Field(default=0.5, ge=0, le=1)
     """Share of the moments with several events that are learned as if these came one after the other; of the
@@ -105,7 +106,13 @@ class RetrievalConfig(Frozen):
     """Checks without a state to keep before training stops; the last steps, which are small, often pay."""
 
     learning_rate: float = Field(default=2e-3, gt=0)
-    """Adam's first learning rate; it falls by a cosine to nothing."""
+    """Adam's first learning rate; it falls by a cosine to `last_rate` of it."""
+
+    last_rate: float = Field(default=0.2, ge=0, le=1)
+    """Share of the first learning rate that is left at the end, so that the weights averaged there differ."""
+
+    averaged: float = Field(default=0.2, ge=0, le=1)
+    """Share of the steps over which weights are averaged, for what is looked at and kept."""
 
     warm_steps: float = Field(default=0.5, gt=0, le=1)
     """Share of the steps that a training makes which starts from an earlier release's weights."""

@@ -7,9 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipelines.training.config import TrainingConfig
 from pipelines.training.default import FittedDefault, fit_default
 from pipelines.training.histories import Histories
+from pipelines.training.retrieval.sequences import Tape
+from pipelines.training.retrieval.train import begin
 from pipelines.training.trial import Stage
+from pipelines.training.trial_material import TrialMaterial
 from serving.bundle import Bundle
 from tests.training.small_trial import N_EVENTS, N_ITEMS, N_USERS, circle_trial
 
@@ -43,6 +47,22 @@ EVERYBODY = np.arange(N_USERS)
 @pytest.fixture(scope="module")
 def fitted(tmp_path_factory: pytest.TempPathFactory) -> FittedDefault:
     return fit_default(*circle_trial(), tmp_path_factory.mktemp("default") / "bundle", CHOICES)
+
+
+@pytest.mark.parametrize(("place", "name"), [(0, "neighbours"), (1, "followers")])
+def test_models_of_different_kinds_know_items_by_different_related_ones(
+    place: int, name: str, tmp_path: Path
+):
+    trial, test = circle_trial()
+    choices = {"retrieval": {"encoders": ["attention", "mingru"], "dimensions": 8, "neighbours": 3}}
+    material = TrialMaterial(trial, tmp_path / "bundle", TrainingConfig.of(choices), test)
+    material.begin()
+    bundle = Bundle.open(material.workdir)
+    model, _ = begin(material, bundle, Tape.of(material.learning), place)
+    related = np.array(getattr(bundle, name)[:, :3])
+    codes = np.where(related >= 0, bundle.item_codes[related, 0], 0)
+    np.testing.assert_array_equal(model.item.related.numpy(), codes)
+    assert not np.array_equal(bundle.neighbours[:, :3], bundle.followers[:, :3])
 
 
 def test_lists_hold_each_item_once_and_nothing_that_the_user_had(fitted: FittedDefault):

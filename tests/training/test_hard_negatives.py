@@ -33,7 +33,7 @@ def batches() -> Batches:
 def model(batches: Batches) -> SequenceRetrieval:
     """Items 0 to 2 point one way and 3 to 5 another; who had item 0 is offered 0 to 2 first."""
     query = QueryEncoder(Standardize.fit(NOTHING.features, "features"), [], 1, batches.config, "attention")
-    content = ItemContent(np.arange(1, N_ITEMS + 1, dtype=np.int32), *np.zeros((2, N_ITEMS, 1), np.int32))
+    content = ItemContent(np.arange(1, N_ITEMS + 1, dtype=np.int32), *np.zeros((3, N_ITEMS, 1), np.int32))
     made = SequenceRetrieval(query, ItemEncoder(content, batches.config), batches.config)
     vectors = np.zeros((N_ITEMS + 1, 8), np.float32)
     vectors[1:4, 0], vectors[4:7, 1] = 1.0, 1.0

@@ -56,7 +56,8 @@ def small_model(
     content = ItemContent(
         np.where(numbers < 9, numbers + 1, 0),
         np.stack([numbers % 3 + 1, numbers % 4], 1),
-        np.stack([numbers % 5, numbers % 7], 1),
+        neighbours=np.stack([numbers % 5, numbers % 7], 1),
+        related=np.stack([numbers % 4, numbers % 9], 1),
     )
     query = QueryEncoder(Standardize.fit(STATES.features, "features"), [2, 2], 2, config, encoder)
     model = SequenceRetrieval(query, ItemEncoder(content, config), config)
@@ -261,7 +262,7 @@ def test_queries_have_length_one_whatever_is_known(model: SequenceRetrieval):
 
 def test_where_all_items_are_alike_the_loss_is_the_log_of_how_many_are_expected(model: SequenceRetrieval):
     # Four of twelve are drawn, each for three of them: 1 + 4 * 3 items of one score.
-    for weights in (model.item.id_table, model.item.content_table):
+    for weights in model.item.trainable_variables:
         weights.assign(tf.zeros_like(weights))
     row = row_of(0, 1, 2, 3)
     row["targets"][:] = 5
@@ -353,7 +354,7 @@ def test_training_learns_what_comes_next():
     made = Batches(Tape.of(interactions(rows)), known, ALIKE, config, 0)
     fix_seeds(0)
     numbers = np.arange(N_ITEMS, dtype=np.int32)
-    content = ItemContent(numbers + 1, *np.ones((2, N_ITEMS, 1), np.int32))
+    content = ItemContent(numbers + 1, *np.ones((3, N_ITEMS, 1), np.int32))
     query = QueryEncoder(Standardize.fit(known.features, "features"), [2, 2], 2, config, "attention")
     model = SequenceRetrieval(query, ItemEncoder(content, config), config)
     model.compile(optimizer=tf.keras.optimizers.Adam(0.01))

@@ -15,6 +15,8 @@ from pipelines.evaluation.split import TimeSplit
 from pipelines.lake import SCHEMAS, open_lake
 from pipelines.training import retrain
 from pipelines.training.baselines.item_knn import nearest_items
+from pipelines.training.baselines.known import Known, type_weights
+from pipelines.training.baselines.sequence_rules import followers
 from pipelines.training.config import TrainingConfig
 from pipelines.training.retrieval.carrying import built, carry_over
 from pipelines.training.retrieval.content import ItemContent, content_names
@@ -74,7 +76,7 @@ def test_every_code_of_an_items_content_has_its_name():
     )
     # Codes of categories and brands are places among the distinct texts, in the order of the alphabet.
     codes = np.array([[1, 1, 1, 0, 2], [0, 1, 0, 0, 1], [2, 0, 0, 0, 0]], np.int32)
-    content = ItemContent.of(codes, catalogue, np.array([1.0, np.nan, 9.0]), np.zeros((3, 0), np.int32))
+    content = ItemContent.of(codes, catalogue, np.array([1.0, np.nan, 9.0]), *np.zeros((2, 3, 0), np.int32))
     names = content_names(catalogue, int(content.bags.max()))
     told = [[str(names[code]) for code in bag if code] for bag in content.bags]
     assert told == [
@@ -166,10 +168,11 @@ def test_a_carried_model_without_a_step_is_the_one_that_was_released(
     material = TrainingSet.open(trained[0])
     kept, bundle = KeptWeights.open(kept_path), Bundle.open(trained[0])
     assert misfits(kept, material) == []
-    # The release has counted its neighbours anew since then.
-    known = material.known(material.ranking_names[0])
-    neighbours = nearest_items(known, material.n_users, bundle.n_items).items
-    bundle = replace(bundle, neighbours=neighbours)
+    # The release has counted its neighbours and followers anew since then.
+    events = material.known(material.ranking_names[0])
+    known = Known(events, material.n_users, bundle.items, type_weights(material.event_types), 0)
+    neighbours = nearest_items(events, material.n_users, bundle.n_items).items
+    bundle = replace(bundle, neighbours=neighbours, followers=followers(known).items)
     tape = Tape.of(material.learning)
     model = built(
         *begin(

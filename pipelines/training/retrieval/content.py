@@ -4,7 +4,7 @@ So an item with a short history learns from those that the same users took, and 
 """
 
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +25,8 @@ class ItemContent:
     """[n, A] codes of everything else that is known, 0 = nothing more."""
     neighbours: npt.NDArray[np.int32]
     """[n, K] codes, as of `ids`, of the items with the most users in common, 0 = none."""
+    related: npt.NDArray[np.int32]
+    """[n, K] codes of related items, which have a second vector for whom they are related to, 0 = none."""
 
     @classmethod
     def of(
@@ -33,6 +35,7 @@ class ItemContent:
         catalogue: pa.Table,
         prices: npt.NDArray[np.float64],
         neighbours: npt.NDArray[np.int32],
+        related: npt.NDArray[np.int32],
     ) -> Self:
         """Category path, brand, price level, attributes and title words as one bag of codes.
 
@@ -41,6 +44,7 @@ class ItemContent:
             catalogue: Items in the bundle's columns.
             prices: [n] NaN = unknown.
             neighbours: [n, K] items, -1 = none.
+            related: [n, K] items, -1 = none.
         """
         kinds = [
             *item_codes[:, 1:].T,
@@ -58,8 +62,11 @@ class ItemContent:
         known = np.take_along_axis(known, np.argsort(known == 0, axis=1, kind="stable"), 1)
         width = max(1, int((known > 0).sum(axis=1).max(initial=0)))
         ids = item_codes[:, 0].astype(np.int32)
-        near = np.where(neighbours >= 0, ids[np.maximum(neighbours, 0)], 0).astype(np.int32)
-        return cls(ids, known[:, :width].astype(np.int32), near)
+        near, other = (
+            np.where(lists >= 0, ids[np.maximum(lists, 0)], 0).astype(np.int32)
+            for lists in (neighbours, related)
+        )
+        return cls(ids, known[:, :width].astype(np.int32), near, other)
 
 
 def content_names(catalogue: pa.Table, n_codes: int) -> npt.NDArray[np.str_]:
@@ -81,22 +88,19 @@ class ItemEncoder(tf.keras.layers.Layer):
     """Items by index `[...]` to vectors of length 1 `[..., D]`.
 
     The id's own plus the mean of its content plus the mean of its neighbours' own, which is one step over the
-    graph of items as in LightGCN (He et al., 2020).
+    graph of items as in LightGCN (He et al., 2020), plus the mean of its related items' second
+    vectors: what an item tells of others need not be what it is.
     """
 
     def __init__(self, content: ItemContent, config: RetrievalConfig) -> None:
         super().__init__(name="item_encoder")
         self.ids, self.bags = tf.constant(content.ids), tf.constant(content.bags)
         self.neighbours = tf.constant(content.neighbours) if content.neighbours.any() else None
-        self.id_table, self.content_table = (
-            # Small at the start: a vector's direction turns by the step over its length.
-            self.add_weight(
-                name,
-                (int(codes.max(initial=0)) + 1, config.dimensions),
-                initializer=tf.keras.initializers.RandomNormal(stddev=0.02),
-            )
-            for name, codes in (("ids", content.ids), ("content", content.bags))
-        )
+        self.related = tf.constant(content.related) if content.related.any() else None
+        self.id_table = self._table("ids", content.ids, config.dimensions)
+        self.content_table = self._table("content", content.bags, config.dimensions)
+        if self.related is not None:
+            self.related_table = self._table("related", content.ids, config.dimensions)
 
     def call(self, items: Tensor) -> Tensor:
         """[..., D] of item indices [...]."""
@@ -106,8 +110,16 @@ class ItemEncoder(tf.keras.layers.Layer):
         whole = own + _mean(self.content_table, bags)
         if self.neighbours is not None:
             whole += _mean(self.id_table, tf.gather(self.neighbours, asked))
+        if self.related is not None:
+            whole += _mean(self.related_table, tf.gather(self.related, asked))
         vectors = tf.math.l2_normalize(whole, axis=-1)
         return tf.reshape(vectors, tf.concat([tf.shape(items), [vectors.shape[1]]], axis=0))
+
+    def _table(self, name: str, codes: npt.NDArray[np.int32], dimensions: int) -> Any:
+        """A row for each code."""
+        # Small at the start: a vector's direction turns by the step over its length.
+        start = tf.keras.initializers.RandomNormal(stddev=0.02)
+        return self.add_weight(name, (int(codes.max(initial=0)) + 1, dimensions), initializer=start)
 
 
 def _mean(table: Tensor, codes: Tensor) -> Tensor:

@@ -74,6 +74,8 @@ def named_tables(model: SequenceRetrieval, bundle: Bundle, config: RetrievalConf
         # Whether a value varies, or is sometimes unknown, is a thing of the data: such rows may always go.
         "hidden": Table(query.hidden.kernel, _hidden_names(model, bundle), {"value ": 0, "unknown ": 0}),
     }
+    if item.related is not None:
+        tables["related"] = Table(item.related_table, _item_names(bundle), {"": config.most_ids})
     for feature, layer in zip(
         spec.profile_features, query.profile.tables if query.profile else (), strict=True
     ):

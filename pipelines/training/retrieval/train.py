@@ -1,12 +1,14 @@
 """Training retrieval: from what users did to item vectors and the query encoder."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from pipelines.errors import TrainingError
-from pipelines.training.fitting import fit_best
+from pipelines.training.config import Encoder
+from pipelines.training.fitting import AveragingAdam, fit_best
 from pipelines.training.layers import Standardize
 from pipelines.training.material import Material
 from pipelines.training.retrieval.batches import Batches
@@ -21,6 +23,15 @@ from pipelines.training.retrieval.query import QueryEncoder
 from pipelines.training.retrieval.sequences import Tape
 from pipelines.training.tensorflow import fix_seeds, tf
 from serving.bundle import Bundle
+
+RELATED: Mapping[Encoder, str] = {
+    "attention": "neighbours",
+    "convolution": "neighbours",
+    "mingru": "followers",
+    "gru": "followers",
+}
+"""Which lists an item's related ones are from, by the kind of the model: where all have the same, they
+mistake more of the same."""
 
 PRICE_NAMES = ("price", "mean_price_30d", "mean_price")
 
@@ -109,8 +120,10 @@ def begin(
     share, rate = (config.warm_steps, config.warm_rate) if warm else (1.0, 1.0)
     batches = Batches(tape, material.user_states(), chances, config, seed, share)
     model = build_model(material, bundle, batches, place)
-    schedule = tf.keras.optimizers.schedules.CosineDecay(rate * config.learning_rate, batches.steps)
-    model.compile(optimizer=tf.keras.optimizers.Adam(schedule))
+    schedule = tf.keras.optimizers.schedules.CosineDecay(
+        rate * config.learning_rate, batches.steps, alpha=config.last_rate
+    )
+    model.compile(AveragingAdam(schedule, span=config.averaged * batches.steps))
     return model, batches
 
 
@@ -133,6 +146,13 @@ def build_model(material: Material, bundle: Bundle, batches: Batches, place: int
         config,
         config.encoders[place],
     )
-    neighbours = bundle.neighbours[:, : config.neighbours]
-    item = ItemEncoder(ItemContent.of(bundle.item_codes, bundle.items, prices, neighbours), config)
+    lists = {"neighbours": bundle.neighbours, "followers": bundle.followers}
+    content = ItemContent.of(
+        bundle.item_codes,
+        bundle.items,
+        prices,
+        neighbours=bundle.neighbours[:, : config.neighbours],
+        related=lists[RELATED[config.encoders[place]]][:, : config.neighbours],
+    )
+    item = ItemEncoder(content, config)
     return SequenceRetrieval(query, item, config)
