@@ -14,8 +14,8 @@ from pipelines.training.trial import Trial
 START_S = 30.0
 """Starting, tracing and compiling graphs, writing them into the bundle."""
 
-STEP_START_S = 0.02
-"""Per step of retrieval, for its look-ups and the optimizer."""
+STEP_START_S = 0.03
+"""Per step of retrieval, for its look-ups, the optimizer and the mean of the weights."""
 
 STEP_S = 1e-11
 """Per multiplication of such a step."""
