@@ -26,7 +26,7 @@ class ItemContent:
     neighbours: npt.NDArray[np.int32]
     """[n, K] codes, as of `ids`, of the items with the most users in common, 0 = none."""
     related: npt.NDArray[np.int32]
-    """[n, K] codes of related items, which have a second vector for whom they are related to, 0 = none."""
+    """[n, K] codes of related items, whose second vectors are part of the item's, 0 = none."""
 
     @classmethod
     def of(
@@ -88,8 +88,8 @@ class ItemEncoder(tf.keras.layers.Layer):
     """Items by index `[...]` to vectors of length 1 `[..., D]`.
 
     The id's own plus the mean of its content plus the mean of its neighbours' own, which is one step over the
-    graph of items as in LightGCN (He et al., 2020), plus the mean of its related items' second
-    vectors: what an item tells of others need not be what it is.
+    graph of items as in LightGCN (He et al., 2020), plus the mean of its related items' second vectors: what
+    an item tells of others need not be what it is.
     """
 
     def __init__(self, content: ItemContent, config: RetrievalConfig) -> None:
