@@ -10,8 +10,8 @@ import pyarrow as pa
 from feast import FeatureStore, FeatureView
 from pydantic import BaseModel, ConfigDict
 
+from pipelines.at_once import at_once
 from pipelines.errors import FeatureError
-from pipelines.features.at_once import at_once
 from pipelines.features.declared import source_of
 from pipelines.features.feast_repo import open_store
 from pipelines.features.newest import NewestRows

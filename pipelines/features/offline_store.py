@@ -174,8 +174,8 @@ def _connection(datasets: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:
 
 def _join(joining: PointInTimeJoin, answer: pa.Table, views: Sequence[JoinedView]) -> pa.Table:
     """Add what each view knew of the entity rows to the answer, row by row."""
+    from pipelines.at_once import at_once
     from pipelines.features.asked_rows import AskedRows
-    from pipelines.features.at_once import at_once
     from pipelines.features.kept_columns import KeptColumns
 
     kept = KeptColumns()

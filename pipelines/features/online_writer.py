@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from feast import FeatureStore, FeatureView
 from feast.utils import _convert_arrow_to_proto
 
-from pipelines.features.at_once import at_once
+from pipelines.at_once import at_once
 from pipelines.features.declared import source_of
 from pipelines.features.online_columns import entity_keys, python_values, sqlite_values
 from serving.online_rows import quoted, upsert

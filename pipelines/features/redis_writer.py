@@ -25,8 +25,8 @@ from feast.types import FeastType
 from google.protobuf.timestamp_pb2 import Timestamp
 from redis.exceptions import RedisError
 
+from pipelines.at_once import at_once
 from pipelines.errors import FeatureError
-from pipelines.features.at_once import at_once
 from pipelines.features.declared import source_of
 from pipelines.features.encoded_columns import (
     EncodedParts,

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipelines.features.at_once import at_once
+from pipelines.at_once import at_once
 
 
 def test_results_come_in_the_order_of_the_items_whichever_is_ready_first():
