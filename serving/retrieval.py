@@ -4,8 +4,9 @@ One code for training rows, for evaluation and for serving, so that the ranker m
 was trained on.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +48,18 @@ class Candidates:
     source_strengths: Floats
     """[B, C, S] the source's own score of the item as a share of its best one's, 0 where not offered."""
 
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Those of all users, out of those of one part of them after the other."""
+        if len(parts) == 1:
+            return parts[0]
+        return cls(
+            **{
+                entry.name: np.concatenate([getattr(part, entry.name) for part in parts])
+                for entry in fields(cls)
+            }
+        )
+
     def rows(self, chosen: npt.NDArray[Any]) -> "Candidates":
         """Those of some of the users."""
         return Candidates(**{entry.name: getattr(self, entry.name)[chosen] for entry in fields(self)})
@@ -74,14 +87,7 @@ def retrieve(
         _retrieve_part(bundle, users.rows(part), None if queries is None else queries[part], limit, allowed)
         for part in parts_of(bundle, len(users))
     ]
-    if len(parts) == 1:
-        return parts[0]
-    return Candidates(
-        **{
-            entry.name: np.concatenate([getattr(part, entry.name) for part in parts])
-            for entry in fields(Candidates)
-        }
-    )
+    return Candidates.joined(parts)
 
 
 def parts_of(bundle: Bundle, n_users: int) -> list[slice]:

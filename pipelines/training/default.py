@@ -1,5 +1,6 @@
 """Aisle's own recommender on a trial: the models, sources and ranking of retraining, without a lake."""
 
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.at_once import at_once
 from pipelines.training.config import TrainingConfig
 from pipelines.training.item_state import write_state_of
 from pipelines.training.ranking import export as ranking_export
@@ -23,7 +25,7 @@ from serving.ranking import Encoder, Ranker
 from serving.retrieval import retrieve
 from serving.sources import most_popular
 
-REQUESTS_AT_ONCE = 512
+REQUESTS_AT_ONCE = 128
 
 
 @dataclass(frozen=True)
@@ -41,18 +43,21 @@ class FittedDefault:
 
     def lists(self, k: int, requests: npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:
         """[R, k] items for the test's requests of these numbers, best first, -1 = none."""
+        starts = range(0, len(requests), REQUESTS_AT_ONCE)
+        parts = (requests[start : start + REQUESTS_AT_ONCE] for start in starts)
+        listed = at_once(lambda part: self._listed(k, part), parts, os.cpu_count() or 1)
+        return np.concatenate([np.empty((0, k), np.int32), *listed])
+
+    def _listed(self, k: int, requests: npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:
+        users = users_of(self.test.histories.take(requests), self.bundle.spec.history_length)
+        offered = retrieve(self.bundle, users, self.encoder.encode(users))
+        scores = self.ranker.rank(users, offered).scores
+        best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
         listed = np.full((len(requests), k), -1, np.int32)
-        length = self.bundle.spec.history_length
-        for start in range(0, len(requests), REQUESTS_AT_ONCE):
-            asked = requests[start : start + REQUESTS_AT_ONCE]
-            users = users_of(self.test.histories.take(asked), length)
-            offered = retrieve(self.bundle, users, self.encoder.encode(users))
-            scores = self.ranker.rank(users, offered).scores
-            best = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-            listed[start : start + len(asked), : best.shape[1]] = np.take_along_axis(offered.items, best, 1)
-            # Of whom nothing is known gets what is popular, as serving has it.
-            popular = most_popular(self.bundle, k, None)
-            listed[start + np.flatnonzero(~users.has_history), : len(popular)] = popular
+        listed[:, : best.shape[1]] = np.take_along_axis(offered.items, best, 1)
+        # Of whom nothing is known gets what is popular, as serving has it.
+        popular = most_popular(self.bundle, k, None)
+        listed[~users.has_history, : len(popular)] = popular
         return listed
 
 

@@ -7,6 +7,7 @@ import numpy as np
 from pipelines.training import litert
 from pipelines.training.litert import Parity
 from pipelines.training.material import VALIDATION, Material
+from pipelines.training.offering import offered_to
 from pipelines.training.ranking.model import NETWORK_INPUTS
 from pipelines.training.ranking.signals import signals
 from pipelines.training.ranking.train import TrainedRanker
@@ -14,8 +15,7 @@ from pipelines.training.retrieval.export import user_inputs
 from pipelines.training.tensorflow import Tensor, tf
 from serving.bundle import Bundle, write_spec
 from serving.bundle.layout import RANKER
-from serving.ranking import Encoder, ranker_inputs
-from serving.retrieval import retrieve
+from serving.ranking import ranker_inputs
 
 LEAST_OVERLAP = 0.98
 """Share of the first ten items that compression may not go below."""
@@ -55,7 +55,7 @@ def export(trained: TrainedRanker, material: Material) -> Parity:
     }
     users = material.requests(VALIDATION).users
     users = users.rows(np.arange(min(COMPARED_USERS, len(users))))
-    offered = retrieve(bundle, users, Encoder(bundle).encode(users))
+    offered = offered_to(bundle, users)
     inputs = ranker_inputs(bundle, users, offered)
     compared = [
         rank(**{name: values[row : row + 1] for name, values in inputs.items()}) for row in range(len(users))

@@ -7,13 +7,12 @@ import numpy.typing as npt
 
 from pipelines.training.item_state import write_quick_state
 from pipelines.training.material import Material
+from pipelines.training.offering import offered_to
 from pipelines.training.ranking.model import EXPECTED_RATING
 from pipelines.training.ranking.signals import signals
 from pipelines.training.shop import Interactions
 from pipelines.training.tensorflow import Tensor, tf
 from serving.bundle import Bundle
-from serving.ranking import Encoder
-from serving.retrieval import retrieve
 from serving.users import UserBatch
 
 AT_ONCE = 32
@@ -69,8 +68,7 @@ def ranking_rows(material: Material, name: str) -> RankingRows:
     requests = material.requests(name)
     write_quick_state(material, name)
     bundle = Bundle.open(material.workdir)
-    queries = Encoder(bundle).encode(requests.users)
-    candidates = retrieve(bundle, requests.users, queries)
+    candidates = offered_to(bundle, requests.users)
     targets = material.labels(name, material.target_types)
     return RankingRows(
         items=candidates.items,

@@ -9,9 +9,10 @@ import numpy.typing as npt
 from pipelines.training.figures import Figures, errors_ahead
 from pipelines.training.item_state import write_quick_state
 from pipelines.training.material import VALIDATION, Material
+from pipelines.training.offering import offered_to
 from serving.bundle import Bundle, write_spec
 from serving.ranking import Encoder
-from serving.retrieval import merge, offers_of, parts_of, retrieve
+from serving.retrieval import merge, offers_of, parts_of
 from serving.users import UserBatch
 
 LEAST_SHARE = 0.005
@@ -113,7 +114,7 @@ def recalls(material: Material) -> dict[str, float]:
         that the source offers among the C.
     """
     bundle, rows, users, labels = _sample(material)
-    offered = retrieve(bundle, users, Encoder(bundle).encode(users))
+    offered = offered_to(bundle, users)
     wanted = np.bincount(labels // bundle.n_items, minlength=material.n_users)[rows]
     hits = taken(offered.items, rows, labels, bundle.n_items)
     told: Mapping[str, npt.NDArray[np.bool_]] = {
