@@ -10,6 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from pipelines.training.config import RetrievalConfig
+from pipelines.training.retrieval.recurrence import recurrence
 from pipelines.training.tensorflow import Tensor, tf
 
 UNSEEN = -1e9
@@ -76,9 +77,7 @@ class GatedRecurrence(tf.keras.layers.Layer):
 class MinimalRecurrence(tf.keras.layers.Layer):
     """A gated recurrence whose gates see the event alone, so that all its states are found at once.
 
-    minGRU (Feng et al., 2024), with a gate on what is told. State by state, each the one before it times
-    what is kept and the event's own share: such pairs are put together in twos, fours, and so on (Blelloch,
-    1990).
+    minGRU (Feng et al., 2024), with a gate on what is told.
     """
 
     def __init__(self, config: RetrievalConfig, place: int) -> None:
@@ -90,18 +89,10 @@ class MinimalRecurrence(tf.keras.layers.Layer):
     def call(self, events: Tensor, positions: Tensor, visible: Tensor) -> Tensor:
         """[B, L, D] of events [B, L, D] at positions [B, L], 0 where a history begins and at padding."""
         del visible
-        length = events.shape[1]
         gates, proposed, told = tf.split(self.projected(events), 3, axis=-1)
         updates = tf.sigmoid(gates)
-        state = updates * proposed
         kept = (1.0 - updates) * tf.cast(positions > 0, events.dtype)[..., None]
-        lag = 1
-        while lag < length:
-            back = [[0, 0], [lag, 0], [0, 0]]
-            state += kept * tf.pad(state, back)[:, :length]
-            kept *= tf.pad(kept, back)[:, :length]
-            lag *= 2
-        return self.joined(state * tf.sigmoid(told))
+        return self.joined(recurrence(kept, updates * proposed) * tf.sigmoid(told))
 
 
 class CausalConvolution(tf.keras.layers.Layer):
