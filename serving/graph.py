@@ -21,21 +21,31 @@ POOL_SIZE = 4
 """Interpreters of one graph at most; each holds its own scratch memory, the weights are mapped once."""
 
 
+def signatures_of(path: Path) -> list[str]:
+    """Names of a flatbuffer's signatures.
+
+    Raises:
+        BundleError: the file is no LiteRT graph.
+    """
+    return list(_opened(path).get_signature_list())
+
+
 class Graph:
     """A LiteRT graph of batch size 1 and fixed shapes."""
 
-    def __init__(self, path: Path, inputs: Shapes, outputs: Shapes) -> None:
+    def __init__(self, path: Path, inputs: Shapes, outputs: Shapes, signature: str = SIGNATURE) -> None:
         """Open the graph.
 
         Args:
             path: The flatbuffer.
             inputs: What it may take; it may leave out what it has no use for.
             outputs: What it must give, no more and no less.
+            signature: Which of the flatbuffer's signatures it is.
 
         Raises:
             BundleError: the file is no LiteRT graph, or one with other inputs or outputs.
         """
-        self._path = path
+        self._path, self._signature = path, signature
         first = self._new()
         takes, gives = _shapes(first.get_input_details()), _shapes(first.get_output_details())
         if not takes.items() <= dict(inputs).items():
@@ -82,15 +92,22 @@ class Graph:
 
     def _new(self) -> Any:
         """A runner of the graph's signature with an interpreter of its own."""
-        try:
-            interpreter = Interpreter(model_path=str(self._path), num_threads=1)
-            interpreter.allocate_tensors()
-            return interpreter.get_signature_runner(SIGNATURE)
-        except (ValueError, RuntimeError, OSError) as error:
+        interpreter = _opened(self._path)
+        if self._signature not in interpreter.get_signature_list():
             raise BundleError(
-                f"{self._path.name}: expected a LiteRT graph with the signature {SIGNATURE!r}, "
-                f"received {error}."
-            ) from error
+                f"{self._path.name}: expected a LiteRT graph with the signature {self._signature!r}, "
+                f"received {', '.join(interpreter.get_signature_list()) or 'none'}."
+            )
+        return interpreter.get_signature_runner(self._signature)
+
+
+def _opened(path: Path) -> Any:
+    try:
+        interpreter = Interpreter(model_path=str(path), num_threads=1)
+        interpreter.allocate_tensors()
+    except (ValueError, RuntimeError, OSError) as error:
+        raise BundleError(f"{path.name}: expected a LiteRT graph, received {error}.") from error
+    return interpreter
 
 
 def _shapes(details: Mapping[str, Any]) -> dict[str, tuple[tuple[int, ...], Any]]:

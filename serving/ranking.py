@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from serving.bundle import Bundle
 from serving.errors import BundleError
-from serving.graph import Arrays, Graph, Shapes
+from serving.graph import SIGNATURE, Arrays, Graph, Shapes, signatures_of
 from serving.retrieval import Candidates
 from serving.users import UserBatch
 
@@ -18,6 +18,9 @@ Integers = npt.NDArray[np.int32]
 
 USERS_AT_ONCE = 256
 """Whose histories' vectors are in memory together."""
+
+UP_TO = "up_to_"
+"""Begins the names of the query encoder's signatures for short histories; the most events follow."""
 
 LOWEST = -1e30
 """Stands for a score that is no number: such an item must not come out on top."""
@@ -33,7 +36,9 @@ class Ranking:
     """[B, C] for every name of `spec.ranker_outputs`: the task's probability."""
 
 
-def encoder_inputs(bundle: Bundle, users: UserBatch, vectors: Floats | None = None) -> Arrays:
+def encoder_inputs(
+    bundle: Bundle, users: UserBatch, vectors: Floats | None = None, length: int | None = None
+) -> Arrays:
     """The query encoder's named inputs for B users: their last events on items of the release.
 
     Events on other items are left out, and what is behind them moves up: training never met a hole.
@@ -42,10 +47,12 @@ def encoder_inputs(bundle: Bundle, users: UserBatch, vectors: Floats | None = No
         bundle: The release.
         users: B users.
         vectors: [n, D] of all items; those of the release by default.
+        length: Events of a history; those of the release by default.
     """
     vectors = bundle.item_vectors if vectors is None else vectors
+    length = bundle.spec.history_length_retrieval if length is None else length
     outside = users.history_items < 0
-    latest = np.argsort(outside, axis=1, kind="stable")[:, : bundle.spec.history_length_retrieval]
+    latest = np.argsort(outside, axis=1, kind="stable")[:, :length]
     items, types, ages_s = (
         np.take_along_axis(values, latest, 1)
         for values in (users.history_items, users.history_types, users.history_ages_s)
@@ -96,7 +103,7 @@ def placed_among(bundle: Bundle, items: Integers, queries: Floats | None, offere
 
 
 class Encoder:
-    """Turns users into query vectors."""
+    """Turns users into query vectors, those of short histories by a graph without all the padding."""
 
     def __init__(self, bundle: Bundle) -> None:
         """Open the query encoder of the bundle.
@@ -105,26 +112,39 @@ class Encoder:
             BundleError: the graph is missing, or not of the shapes that the spec says.
         """
         self._bundle = bundle
-        self._graph = Graph(
-            _required(bundle.query_encoder_path, "query_encoder.tflite"),
-            inputs={
-                "history_vectors": (
-                    (1, bundle.spec.history_length_retrieval, bundle.item_vectors.shape[1]),
-                    np.float32,
-                ),
-                **_user_shapes(bundle, bundle.spec.history_length_retrieval),
-            },
-            outputs={"query": ((1, bundle.item_vectors.shape[1]), np.float32)},
-        )
+        path = _required(bundle.query_encoder_path, "query_encoder.tflite")
+        width, longest = bundle.item_vectors.shape[1], bundle.spec.history_length_retrieval
+        named = {longest: SIGNATURE}
+        for name in signatures_of(path):
+            if name.startswith(UP_TO) and name.removeprefix(UP_TO).isdecimal():
+                named.setdefault(int(name.removeprefix(UP_TO)), name)
+        self._graphs = {
+            length: Graph(
+                path,
+                inputs={
+                    "history_vectors": ((1, length, width), np.float32),
+                    **_user_shapes(bundle, length),
+                },
+                outputs={"query": ((1, width), np.float32)},
+                signature=named[length],
+            )
+            for length in sorted(named)
+            if length <= longest
+        }
 
     def encode(self, users: UserBatch) -> Floats:
         """[B, D] query vectors."""
-        parts = [
-            users.rows(slice(start, start + USERS_AT_ONCE)) for start in range(0, len(users), USERS_AT_ONCE)
-        ]
-        return np.concatenate(
-            [self._graph.run(encoder_inputs(self._bundle, part))["query"] for part in parts]
-        )
+        queries = np.zeros((len(users), self._bundle.item_vectors.shape[1]), np.float32)
+        lengths = np.array(list(self._graphs))
+        known = np.minimum((users.history_items >= 0).sum(axis=1), lengths[-1])
+        graph_of = np.searchsorted(lengths, known)
+        for place, (length, graph) in enumerate(self._graphs.items()):
+            mine = np.flatnonzero(graph_of == place)
+            for start in range(0, len(mine), USERS_AT_ONCE):
+                some = mine[start : start + USERS_AT_ONCE]
+                inputs = encoder_inputs(self._bundle, users.rows(some), length=length)
+                queries[some] = graph.run(inputs)["query"]
+        return queries
 
 
 class Ranker:

@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,7 @@ def convert(
     inputs: Mapping[str, Any],
     quantization: str,
     path: Path,
+    others: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
 ) -> None:
     """Write the function as a flatbuffer with one named input and output each, of built-in operations only.
 
@@ -50,24 +52,30 @@ def convert(
         inputs: `tf.TensorSpec` of every input, batch size 1.
         quantization: `dynamic-int8` or `none`.
         path: Where the flatbuffer is written.
+        others: Further signatures by name, of the same weights, with inputs of other shapes.
 
     Raises:
         TrainingError: The converter refused the graph.
     """
     module = tf.Module()
     module.layers = list(layers)
-    specs = [tf.TensorSpec(spec.shape, spec.dtype, name=name) for name, spec in inputs.items()]
 
-    # One explicit, flat signature: saving the model itself would re-trace `call` with its own arguments.
-    @tf.function(input_signature=specs)
-    def serve(*values: Tensor) -> dict[str, Tensor]:
-        return function(**dict(zip(inputs, values, strict=True)))
+    # One explicit, flat signature for each: saving the model itself would re-trace `call` with its arguments.
+    def flat(inputs: Mapping[str, Any]) -> Any:
+        specs = [tf.TensorSpec(spec.shape, spec.dtype, name=name) for name, spec in inputs.items()]
 
-    module.serve = serve
+        @tf.function(input_signature=specs)
+        def serve(*values: Tensor) -> dict[str, Tensor]:
+            return function(**dict(zip(inputs, values, strict=True)))
+
+        return serve
+
+    signatures = {name: flat(shapes) for name, shapes in {SIGNATURE: inputs, **others}.items()}
+    module.flat = list(signatures.values())  # named `serve`, the converter would take the first alone
     try:
         with tempfile.TemporaryDirectory() as saved:
-            tf.saved_model.save(module, saved, signatures={SIGNATURE: serve})
-            converter = tf.lite.TFLiteConverter.from_saved_model(saved, signature_keys=[SIGNATURE])
+            tf.saved_model.save(module, saved, signatures=signatures)
+            converter = tf.lite.TFLiteConverter.from_saved_model(saved, signature_keys=list(signatures))
             converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
             if quantization == "dynamic-int8":
                 converter.optimizations = [tf.lite.Optimize.DEFAULT]

@@ -12,6 +12,13 @@ from pipelines.training.retrieval import export
 from pipelines.training.retrieval.export import user_inputs
 from pipelines.training.retrieval.model import QUERY_INPUTS
 from pipelines.training.tensorflow import tf
+from serving.bundle import Bundle
+from serving.bundle.layout import QUERY_ENCODER
+from serving.graph import SIGNATURE, signatures_of
+from serving.ranking import UP_TO, encoder_inputs
+from serving.ranking import Encoder as ServingEncoder
+from serving.users import user_batch
+from tests.serving_core.tiny_bundle import NOW, history, write_tiny_bundle
 from tests.training.test_sequence_model import CONFIG, small_model
 
 SPEC = SimpleNamespace(user_features=("a", "b"), profile_features=("c", "d"))
@@ -42,6 +49,50 @@ def test_the_flatbuffer_answers_as_the_model(encoder: Encoder, tmp_path: Path):
     received = litert.run(path, inputs)["query"]
     np.testing.assert_allclose(received, encode(**inputs)["query"], atol=1e-5)
     assert np.abs(received[0] - received[1]).max() > 0.01
+
+
+@pytest.mark.parametrize("quantization", ["dynamic-int8", "none"])
+def test_short_histories_are_encoded_by_a_graph_of_their_own_to_the_same_query(
+    quantization: str, tmp_path: Path
+):
+    directory = write_tiny_bundle(tmp_path / "bundle")
+    bundle = Bundle.open(directory)
+    longest, width = bundle.spec.history_length_retrieval, bundle.item_vectors.shape[1]
+    place = tf.keras.layers.Dense(width)
+    place(tf.zeros([1, width]))
+
+    def encode(history_vectors: tf.Tensor, **others: tf.Tensor) -> dict[str, tf.Tensor]:
+        known = tf.cast(others["history_types"] > 0, tf.float32)[..., None]
+        return {"query": tf.reduce_sum(place(history_vectors) * known, axis=1)}
+
+    def inputs_of(length: int) -> dict[str, tf.TensorSpec]:
+        vectors = tf.TensorSpec([1, length, width], tf.float32)
+        return {"history_vectors": vectors, **user_inputs(bundle.spec, length)}
+
+    path, whole = directory / QUERY_ENCODER, tmp_path / "whole.tflite"
+    others = {f"{UP_TO}{length}": inputs_of(length) for length in (1, 2)}
+    litert.convert(encode, [place], inputs_of(longest), quantization, path, others)
+    litert.convert(encode, [place], inputs_of(longest), quantization, whole)
+    assert set(signatures_of(path)) == {SIGNATURE, "up_to_1", "up_to_2"}
+    rows = [
+        history(*((item, "purchase", age + 1) for age, item in enumerate(items)))
+        for items in (["banana"], ["gone", "bread"], ["bread", "gone", "butter"], [], ["bread"] * 6)
+    ]
+    users = user_batch(bundle, rows, [NOW] * len(rows))
+    encoder = ServingEncoder(Bundle.open(directory))
+    asked = []
+    for length, graph in encoder._graphs.items():
+        run = graph.run
+        graph.run = lambda inputs, run=run, length=length: (
+            asked.append((length, len(inputs["history_types"]), inputs["history_types"].shape[1]))
+            or run(inputs)
+        )
+    received = encoder.encode(users)
+    # Nobody and the two of one known event, the one of two, the one of more than there is room for.
+    assert asked == [(1, 3, 1), (2, 1, 2), (longest, 1, longest)]
+    expected = litert.run(whole, encoder_inputs(bundle, users))["query"]
+    np.testing.assert_allclose(received, expected, atol=1e-5)
+    assert encoder.encode(users.rows(slice(0))).shape == (0, width)
 
 
 @pytest.mark.parametrize("scores_at_once", [1, 60, 150, 10_000])

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.training.retrieval.members import Towers
-from pipelines.training.retrieval.model import HISTORY_INPUTS, QUERY_INPUTS, SequenceRetrieval
+from pipelines.training.retrieval.model import QUERY_INPUTS, SequenceRetrieval
 from pipelines.training.tensorflow import Tensor, tf
 from serving.bundle import Bundle
 from serving.ranking import encoder_inputs
@@ -56,7 +56,6 @@ class Encoders:
             some = order[start : start + USERS_AT_ONCE]
             longest = min(int(counts[some[-1]]), bundle.spec.history_length_retrieval)
             width = max(LEAST_WIDTH, 1 << max(longest - 1, 0).bit_length())  # a power of two
-            inputs = encoder_inputs(bundle, users.rows(some), vectors)
-            shortened = {name: inputs[name][:, :width] for name in HISTORY_INPUTS}
-            found[some] = self._queries_of[width]({**inputs, **shortened}).numpy()
+            inputs = encoder_inputs(bundle, users.rows(some), vectors, width)
+            found[some] = self._queries_of[width](inputs).numpy()
         return found

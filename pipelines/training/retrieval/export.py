@@ -15,7 +15,7 @@ from pipelines.training.retrieval.train import TrainedRetrieval
 from pipelines.training.tensorflow import Tensor, tf
 from serving.bundle import Bundle, Spec, write_array
 from serving.bundle.layout import QUERY_ENCODER
-from serving.ranking import encoder_inputs
+from serving.ranking import UP_TO, Encoder
 
 Floats = npt.NDArray[np.float32]
 
@@ -23,6 +23,9 @@ LEAST_OVERLAP = 0.97
 """Share of the nearest ten items that compression may not go below."""
 
 COMPARED_USERS = 200
+
+SHORT_HISTORIES = (8, 16)
+"""Events of the encoder's further signatures: most users have few, and what pads them costs as much."""
 
 SCORES_AT_ONCE = 8_000_000
 """Of users with items: fewer users are compared at once where there are very many items."""
@@ -57,13 +60,15 @@ def export(trained: TrainedRetrieval, material: Material) -> Parity:
         return {"query": trained.model.query(**{name: given[name] for name in QUERY_INPUTS})}
 
     path, length = material.workdir / QUERY_ENCODER, bundle.spec.history_length_retrieval
-    specs = {
-        "history_vectors": tf.TensorSpec([1, length, vectors.shape[1]], tf.float32),
-        **user_inputs(bundle.spec, length),
-    }
+
+    def inputs_of(length: int) -> dict[str, Any]:
+        vectors_of = tf.TensorSpec([1, length, vectors.shape[1]], tf.float32)
+        return {"history_vectors": vectors_of, **user_inputs(bundle.spec, length)}
+
+    shorter = {f"{UP_TO}{few}": inputs_of(few) for few in SHORT_HISTORIES if few < length}
     for quantization in dict.fromkeys([material.config.quantization, "none"]):
-        litert.convert(encode, [trained.model.query], specs, quantization, path)
-        received = litert.run(path, encoder_inputs(bundle, users))["query"]
+        litert.convert(encode, [trained.model.query], inputs_of(length), quantization, path, shorter)
+        received = Encoder(Bundle.open(material.workdir)).encode(users)
         parity = Parity(
             "query_encoder",
             _overlap(expected, received, vectors),
