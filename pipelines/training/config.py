@@ -90,7 +90,7 @@ class RetrievalConfig(Frozen):
     batch_size: int = Field(default=16, ge=1)
     """Rows of `history_length` events per step."""
 
-    epochs: int = Field(default=12, ge=1)
+    epochs: int = Field(default=9, ge=1)
     """Passes over the events, unless they make fewer or more steps than the next two fields allow."""
 
     least_steps: int = Field(default=400, ge=1)
