@@ -114,10 +114,9 @@ class Encoder:
         self._bundle = bundle
         path = _required(bundle.query_encoder_path, "query_encoder.tflite")
         width, longest = bundle.item_vectors.shape[1], bundle.spec.history_length_retrieval
-        named = {longest: SIGNATURE}
-        for name in signatures_of(path):
-            if name.startswith(UP_TO) and name.removeprefix(UP_TO).isdecimal():
-                named.setdefault(int(name.removeprefix(UP_TO)), name)
+        present = signatures_of(path)
+        shorter = (length for length in range(1, longest) if f"{UP_TO}{length}" in present)
+        named = {**{length: f"{UP_TO}{length}" for length in shorter}, longest: SIGNATURE}
         self._graphs = {
             length: Graph(
                 path,
@@ -126,10 +125,9 @@ class Encoder:
                     **_user_shapes(bundle, length),
                 },
                 outputs={"query": ((1, width), np.float32)},
-                signature=named[length],
+                signature=signature,
             )
-            for length in sorted(named)
-            if length <= longest
+            for length, signature in named.items()
         }
 
     def encode(self, users: UserBatch) -> Floats:

@@ -26,6 +26,7 @@ from serving.retrieval import retrieve
 from serving.sources import most_popular
 
 REQUESTS_AT_ONCE = 128
+"""Answered by one core at a time."""
 
 
 @dataclass(frozen=True)
