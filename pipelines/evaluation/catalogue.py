@@ -16,7 +16,8 @@ HEAD_SHARE = 0.5
 """The head is the fewest, most popular items that hold this share of the wishes before the cutoff."""
 
 NEW_ITEM_DAYS = 28
-"""An item is new if its first event lies less than this before the cutoff, or if it has none."""
+"""An item is new if its first event lies less than this before the cutoff, or if it has none; in a log that
+is younger itself, or keeps order instead of dates, only if it has none."""
 
 GROUPS = ("head", "tail", "new")
 """Item groups by popularity and age; every item is in exactly one, new before head before tail."""
@@ -73,7 +74,7 @@ class Catalogue:
         wished = items[known & np.asarray(wish)]
         popularity = np.bincount(wished, minlength=len(ids)).astype(np.float64)
         old = known & (at < utc64(cutoff - timedelta(days=NEW_ITEM_DAYS)))
-        is_old = np.bincount(items[old], minlength=len(ids)) > 0
+        is_old = np.bincount(items[old if old.any() else known], minlength=len(ids)) > 0
         encoded = pc.list_element(pc.split_pattern(strings(categories), " > "), 0).dictionary_encode()
         codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
         return cls(popularity, _groups(popularity, is_old), codes, tuple(encoded.dictionary.to_pylist()))

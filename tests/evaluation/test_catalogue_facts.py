@@ -75,6 +75,11 @@ def test_a_shop_without_history_has_only_new_items():
     assert [GROUPS[code] for code in catalogue.groups] == ["new"] * 5
 
 
+def test_in_a_young_shop_items_are_new_only_before_their_first_event():
+    young = events(*[("best", "purchase", 4)] * 3, ("good", "purchase", 2), ("seldom", "view", 1))
+    assert [GROUPS[code] for code in facts(young).groups] == ["head", "tail", "tail", "new", "new"]
+
+
 def test_a_shop_without_categories_has_none():
     catalogue = Catalogue.from_tables(ITEMS, [None] * 5, HISTORY, CUTOFF, ["purchase"])
     assert catalogue.categories.tolist() == [-1] * 5
