@@ -3,7 +3,8 @@
 import shutil
 import tempfile
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,11 @@ PROBED: Mapping[str, Any] = {
 
 
 def fit_own_model(
-    trial: Trial, test: Stage, choices: Mapping[str, Any] | None = None, budget_s: float = 0
+    trial: Trial,
+    test: Stage,
+    choices: Mapping[str, Any] | None = None,
+    budget_s: float = 0,
+    watch: Callable[[str, int, float], None] | None = None,
 ) -> FittedModel:
     """Retrieval, sources and ranking, trained as for a release.
 
@@ -38,8 +43,10 @@ def fit_own_model(
         choices: Fields of `TrainingConfig` that differ from the defaults.
         budget_s: Seconds into which the training is to fit; with 0 it takes as long as it needs. The length
             follows from the data alone, see `length_that_fits`, and `chosen` says which it is.
+        watch: Told of every look at validation, as of `pipelines.training.fitting.watched`.
     """
     from pipelines.training.default import fit_default
+    from pipelines.training.fitting import watched
 
     told: dict[str, Any] = {"training_budget": FULL}
     if budget_s > 0:
@@ -52,7 +59,8 @@ def fit_own_model(
         }
     folder = Path(tempfile.mkdtemp(prefix="aisle-backtest-"))
     try:
-        fitted = fit_default(trial, test, folder / "bundle", choices)
+        with watched(watch) if watch else nullcontext():
+            fitted = fit_default(trial, test, folder / "bundle", choices)
     except BaseException:
         shutil.rmtree(folder)
         raise

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -58,8 +59,7 @@ def run_ranked(dataset: Dataset, config: BacktestConfig, console: Console) -> Ra
     k = max(config.ks)
     lists: dict[str, NDArray[np.int32]] = {}
     chosen, train_seconds, score_seconds = {}, {}, {}
-    with console.step(f"fit {', '.join(name for name in config.models if name not in skipped)}"):
-        fitted = _fitted(prepared, config)
+    fitted = _fitted(prepared, config, skipped, console)
     while fitted:
         name = next(iter(fitted))
         # Each model is let go of once it has answered: together they would fill the memory.
@@ -114,11 +114,24 @@ def peak_mb() -> float:
     return peak_bytes() / 1e6
 
 
-def _fitted(prepared: Prepared, config: BacktestConfig) -> dict[str, FittedModel]:
-    budget_s, baselines = 60 * config.budget_minutes, [name for name in config.models if name != DEFAULT]
-    fitted = {}
+def _fitted(
+    prepared: Prepared, config: BacktestConfig, skipped: Mapping[str, str], console: Console
+) -> dict[str, FittedModel]:
+    """The models that can be fitted, `default` in what the others leave of the minutes."""
+    trial, test, budget_s = prepared.trial, prepared.test, 60 * config.budget_minutes
+    baselines = [name for name in config.models if name not in {DEFAULT, *skipped}]
+    fitted: dict[str, FittedModel] = {}
     if DEFAULT in config.models:
         others_s = budget_s / 3 if baselines else 0.0
-        fitted[DEFAULT] = fit_own_model(prepared.trial, prepared.test, budget_s=budget_s - others_s)
+        looks = count(1)
+
+        def watch(figure: str, _: int, value: float) -> None:
+            console.info(f"  {DEFAULT}, look {next(looks)} at validation: {figure} {value:.4f}")
+
+        with console.step(f"fit {DEFAULT}"):
+            fitted[DEFAULT] = fit_own_model(trial, test, budget_s=budget_s - others_s, watch=watch)
         budget_s = others_s
-    return {**fitted, **fit_baselines(prepared.trial, prepared.test, baselines, budget_s)}
+    if baselines:
+        with console.step(f"fit {', '.join(baselines)}"):
+            fitted |= fit_baselines(trial, test, baselines, budget_s)
+    return fitted

@@ -28,7 +28,16 @@ def asked_for(protocol: str) -> BacktestConfig:
 def test_every_request_of_the_test_gets_a_list_without_doubles(dataset, protocol):
     config = asked_for(protocol)
     prepared = prepare(dataset, find_cut(dataset, config), config)
-    fitted = fit_own_model(prepared.trial, prepared.test, PROBED, budget_s=1e6)
+    looks: list[tuple[str, int]] = []
+    fitted = fit_own_model(
+        prepared.trial,
+        prepared.test,
+        PROBED,
+        1e6,
+        watch=lambda figure, epoch, _: looks.append((figure, epoch)),
+    )
+    # One look at each stage is what `PROBED` asks for.
+    assert looks == [("validation_ndcg_at_100", 0), ("validation_ndcg_at_10", 0)]
     # There is time for all that these choices ask for, and the named budgets are no shorter.
     assert (fitted.chosen["training_budget"], fitted.chosen["allowed_seconds"]) == ("full", 1_000_000)
     lists = fitted.lists(10, np.arange(len(prepared.test.histories)))
