@@ -32,8 +32,11 @@ def step_parts(model: SequenceRetrieval, batches: Batches) -> dict[str, float]:
             vectors = model.vectors(inputs)
         return [tf.identity(one) for one in tape.gradient(vectors, tables, output_gradients=vectors)]
 
-    encode, foretell = tf.function(items), tf.function(model.slopes, jit_compile=True)
-    step = tf.function(model.train_step)
+    encode, foretell = (
+        tf.function(items, autograph=False),
+        tf.function(model.slopes, autograph=False, jit_compile=True),
+    )
+    step = tf.function(model.train_step, autograph=False)
     vectors = [model.vectors(inputs) for inputs in given]
     told = {
         "batch": making,

@@ -64,7 +64,7 @@ def convert(
     def flat(inputs: Mapping[str, Any]) -> Any:
         specs = [tf.TensorSpec(spec.shape, spec.dtype, name=name) for name, spec in inputs.items()]
 
-        @tf.function(input_signature=specs)
+        @tf.function(autograph=False, input_signature=specs)
         def serve(*values: Tensor) -> dict[str, Tensor]:
             return function(**dict(zip(inputs, values, strict=True)))
 

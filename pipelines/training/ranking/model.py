@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from pipelines.training.config import RankingConfig
 from pipelines.training.layers import Profile, Standardize
-from pipelines.training.tensorflow import Tensor, tf, tfrs
+from pipelines.training.tensorflow import Tensor, tf, tfrs, unconverted
 
 NETWORK_INPUTS = (
     "signals",
@@ -98,7 +98,7 @@ class RankingNetwork(tf.keras.layers.Layer):
         score = self.score(hidden) + self.linear(pairs)
         return score[..., 0], self.logits(tf.concat([hidden, score], axis=-1))
 
-    @tf.function(reduce_retracing=True)
+    @tf.function(autograph=False, reduce_retracing=True)
     def traced(self, inputs: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
         """Score and logits of the inputs by name, traced once for all calls."""
         score, logits = self(**{name: inputs[name] for name in NETWORK_INPUTS})
@@ -150,6 +150,12 @@ class Ranker(tfrs.Model):
             )
             for name in network.tasks
         }
+
+    @unconverted
+    def train_step(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Learn from one batch."""
+        losses: dict[str, Tensor] = super().train_step(inputs)
+        return losses
 
     def compute_loss(self, inputs: dict[str, Tensor], training: bool = False) -> Tensor:
         """Mean loss of the tasks plus the listwise loss of the first one's positives.

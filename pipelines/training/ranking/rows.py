@@ -111,7 +111,7 @@ def compute_signals(
     return signals_of
 
 
-@tf.function(reduce_retracing=True)
+@tf.function(autograph=False, reduce_retracing=True)
 def _signals(codes: Tensor, types: Tensor, ages_s: Tensor, offered: Tensor, n_types: int) -> Tensor:
     return tf.cast(signals(codes, types, ages_s, offered, n_types), tf.float16)
 

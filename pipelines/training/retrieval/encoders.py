@@ -24,14 +24,16 @@ class Encoders:
 
     def __init__(self, model: SequenceRetrieval | Towers) -> None:
         """Trace nothing yet."""
-        self._items = tf.function(model.item, input_signature=[tf.TensorSpec([None], tf.int32)])
+        self._items = tf.function(
+            model.item, autograph=False, input_signature=[tf.TensorSpec([None], tf.int32)]
+        )
 
         def encode(inputs: dict[str, Tensor]) -> Tensor:
             return model.query(**{name: inputs[name] for name in QUERY_INPUTS})
 
         # One for each width: the number of users may vary in a trace, that of events may not.
         self._queries_of: defaultdict[int, Any] = defaultdict(
-            lambda: tf.function(encode, reduce_retracing=True)
+            lambda: tf.function(encode, autograph=False, reduce_retracing=True)
         )
 
     def item_vectors(self, n_items: int) -> npt.NDArray[np.float32]:

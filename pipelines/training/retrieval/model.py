@@ -9,7 +9,7 @@ from pipelines.training.config import RetrievalConfig
 from pipelines.training.retrieval.content import ItemEncoder
 from pipelines.training.retrieval.query import QueryEncoder
 from pipelines.training.retrieval.softmax import sampled_softmax
-from pipelines.training.tensorflow import Tensor, tf, tfrs
+from pipelines.training.tensorflow import Tensor, tf, tfrs, unconverted
 
 HISTORY_INPUTS = ("history_vectors", "history_types", "history_ages_s")
 QUERY_INPUTS = (*HISTORY_INPUTS, "user_features", "user_profile")
@@ -29,8 +29,8 @@ class SequenceRetrieval(tfrs.Model):
         super().__init__()
         self.query, self.item = query, item
         self.temperature = config.temperature
-        self._slopes = tf.function(self.slopes, jit_compile=True)
-        self._update = tf.function(self._updated, jit_compile=True)
+        self._slopes = tf.function(self.slopes, autograph=False, jit_compile=True)
+        self._update = tf.function(self._updated, autograph=False, jit_compile=True)
 
     def compute_loss(self, inputs: dict[str, Tensor], training: bool = False) -> Tensor:
         """Mean cross-entropy of each target among the items drawn for the batch, as `foretell` gives it.
@@ -41,6 +41,7 @@ class SequenceRetrieval(tfrs.Model):
         """
         return self.foretell(self.vectors(inputs), inputs, training)
 
+    @unconverted
     def train_step(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Learn from one batch.
 
