@@ -35,7 +35,7 @@ TUTORIAL_EXAMPLES = 100_000
 TWO_TOWERS: Mapping[str, Any] = {"blocks": 0, "dimensions": 32, "negatives": 512, "neighbours": 0}
 """As wide as the tutorial's, with as many negatives as it has in the batch at which it is fastest."""
 
-TWO_TOWER_ROWS = (16, 64, 128, 256)
+TWO_TOWER_ROWS = (64, 128, 256, 512, 1_024)
 """Rows of 64 events that the two towers are tried with."""
 
 SEQUENTIAL_SIZES = (512, 2_048, 8_192)
