@@ -10,11 +10,13 @@ No code of ours branches on tensors, so nothing is left to autograph: what is tr
 what Keras traces is `unconverted`. Rewriting all that they call took a fifth of a short training.
 """
 
+import logging
 import os
 import sys
 from typing import Any
 
 from pipelines.errors import TrainingError
+from pipelines.held_back import held_back
 
 if "tensorflow" in sys.modules and os.environ.get("TF_USE_LEGACY_KERAS") != "1":
     raise TrainingError(
@@ -25,8 +27,14 @@ os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-import tensorflow as tf
-import tensorflow_recommenders as tfrs
+# It tells of missing GPUs on stderr whatever the level; looking for devices is what tells of them.
+with held_back():
+    import tensorflow as tf
+    import tensorflow_recommenders as tfrs
+
+    tf.config.list_physical_devices()
+# Its warnings are of graphs traced for several widths, which they are meant to be, and of layers not built.
+tf.get_logger().setLevel(logging.ERROR)
 
 __all__ = ["Tensor", "fix_seeds", "tf", "tfrs", "unconverted"]
 
