@@ -242,6 +242,21 @@ def test_what_does_not_fit_is_told_and_training_is_anew(trained: tuple[Path, Tol
     ]
 
 
+def test_each_member_is_held_to_the_layers_of_its_own_kind(trained: tuple[Path, Told, Told]):
+    small, bundle = TrainingSet.open(trained[0]), Bundle.open(trained[0])
+    kinds = {**SMALL["retrieval"], "encoders": ["attention", "convolution"]}
+    material = replace(small, config=TrainingConfig.of({**SMALL, "retrieval": kinds}))
+    tape, config = Tape.of(material.learning), material.config.retrieval
+    members = [built(*begin(material, bundle, tape, place)) for place in range(2)]
+    kept = KeptWeights.of(members, bundle, config, material.split)
+    # They have other layers, or this would say nothing.
+    shapes = [{name: values.shape for name, values in member.items()} for member in kept.members]
+    assert shapes[0] != shapes[1]
+    assert misfits(kept, material) == []
+    exchanged = replace(kept, members=kept.members[::-1])
+    assert misfits(exchanged, material) == ["the model has layers of other shapes than it had"]
+
+
 def test_tables_name_every_row_once(trained: tuple[Path, Told, Told]):
     material, bundle = TrainingSet.open(trained[0]), Bundle.open(trained[0])
     config = material.config.retrieval

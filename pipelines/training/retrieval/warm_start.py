@@ -7,6 +7,9 @@ fit when the settings that shape the model are the same and no vocabulary lost a
 
 from collections.abc import Mapping
 
+import numpy as np
+import numpy.typing as npt
+
 from pipelines.evaluation.split import TimeSplit
 from pipelines.training.material import Material
 from pipelines.training.retrieval.carrying import built
@@ -55,9 +58,16 @@ def misfits(kept: KeptWeights, material: Material) -> list[str]:
     gone = [name for name in kept.facts.user_features if name not in bundle.spec.user_features]
     if gone:
         return [_lost("user features", gone)]
-    model = built(*begin(material, bundle, Tape.of(material.learning), place=0))
-    tables = named_tables(model, bundle, config)
-    return [*_lost_names(kept, tables), *_other_shapes(kept, model, tables)]
+    tape = Tape.of(material.learning)
+    reasons: list[str] = []
+    for place, member in enumerate(kept.members):
+        model = built(*begin(material, bundle, tape, place))
+        tables = named_tables(model, bundle, config)
+        # Names are those of all members; shapes are each one's own, since kinds have other layers.
+        reasons = _lost_names(kept, tables)
+        if _has_other_shapes(kept, member, model, tables):
+            return [*reasons, "the model has layers of other shapes than it had"]
+    return reasons
 
 
 def _lost_names(kept: KeptWeights, tables: Mapping[str, Table]) -> list[str]:
@@ -68,16 +78,17 @@ def _lost_names(kept: KeptWeights, tables: Mapping[str, Table]) -> list[str]:
     return [_lost(name, names) for name, names in lost.items() if names]
 
 
-def _other_shapes(kept: KeptWeights, model: SequenceRetrieval, tables: Mapping[str, Table]) -> list[str]:
-    """Where code has changed the model since."""
+def _has_other_shapes(
+    kept: KeptWeights,
+    member: Mapping[str, npt.NDArray[np.float32]],
+    model: SequenceRetrieval,
+    tables: Mapping[str, Table],
+) -> bool:
+    """Whether code has changed the member's model since."""
     now = {f"other/{place}": tuple(one.shape) for place, one in enumerate(other_weights(model, tables))}
     widths = {name: int(table.weights.shape[1]) for name, table in tables.items() if name in kept.names}
-    reasons = []
-    for member in kept.members:
-        others = {name: values.shape for name, values in member.items() if name.startswith("other/")}
-        if others != now or any(member[name].shape[1] != width for name, width in widths.items()):
-            reasons.append("the model has layers of other shapes than it had")
-    return reasons[:1]
+    others = {name: values.shape for name, values in member.items() if name.startswith("other/")}
+    return others != now or any(member[name].shape[1] != width for name, width in widths.items())
 
 
 def _lost(what: str, names: list[str]) -> str:
