@@ -3,14 +3,17 @@
 import shutil
 import tempfile
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.backtest.models import FittedModel
 from pipelines.backtest.own_cost import FULL, length_that_fits
 from pipelines.training.trial import Stage, Trial
+
+if TYPE_CHECKING:
+    from pipelines.training.fitting import Watch
 
 DEFAULT = "default"
 
@@ -33,7 +36,7 @@ def fit_own_model(
     test: Stage,
     choices: Mapping[str, Any] | None = None,
     budget_s: float = 0,
-    watch: Callable[[str, int, float], None] | None = None,
+    watch: "Watch | None" = None,
 ) -> FittedModel:
     """Retrieval, sources and ranking, trained as for a release.
 
@@ -43,7 +46,7 @@ def fit_own_model(
         choices: Fields of `TrainingConfig` that differ from the defaults.
         budget_s: Seconds into which the training is to fit; with 0 it takes as long as it needs. The length
             follows from the data alone, see `length_that_fits`, and `chosen` says which it is.
-        watch: Told of every look at validation, as of `pipelines.training.fitting.watched`.
+        watch: Told of every look at validation, see `watched`.
     """
     from pipelines.training.default import fit_default
     from pipelines.training.fitting import watched

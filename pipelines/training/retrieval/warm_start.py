@@ -59,15 +59,15 @@ def misfits(kept: KeptWeights, material: Material) -> list[str]:
     if gone:
         return [_lost("user features", gone)]
     tape = Tape.of(material.learning)
-    reasons: list[str] = []
     for place, member in enumerate(kept.members):
         model = built(*begin(material, bundle, tape, place))
         tables = named_tables(model, bundle, config)
-        # Names are those of all members; shapes are each one's own, since kinds have other layers.
         reasons = _lost_names(kept, tables)
         if _has_other_shapes(kept, member, model, tables):
-            return [*reasons, "the model has layers of other shapes than it had"]
-    return reasons
+            reasons.append("the model has layers of other shapes than it had")
+        if reasons:
+            return reasons
+    return []
 
 
 def _lost_names(kept: KeptWeights, tables: Mapping[str, Table]) -> list[str]:
