@@ -36,13 +36,13 @@ def build_features() -> None:
 
     @task
     def build(params, triggering_asset_events):
-        from pipelines.features.steps import build
+        from pipelines.features.tasks import build
 
         return build(fact("as_of", params, triggering_asset_events))
 
     @task(outlets=[FEATURES])
     def declare(built, outlet_events):
-        from pipelines.declaring.steps import declare
+        from pipelines.release.feature_changes_task import declare
 
         outlet_events[FEATURES].extra = {"as_of": built["as_of"], "versions": built["versions"]}
         return declare()

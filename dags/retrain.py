@@ -42,37 +42,37 @@ def retrain() -> None:
 
     @task
     def begin(params, triggering_asset_events):
-        from pipelines.release.retrain import begin
+        from pipelines.release.tasks import begin
 
         return begin(fact("as_of", params, triggering_asset_events))
 
     @task
     def build_training_set(begun):
-        from pipelines.release.retrain import training_set
+        from pipelines.release.tasks import training_set
 
         return training_set(begun["as_of"], begun["run_id"])
 
     @task(execution_timeout=TRAINING_LIMIT)
     def train_retrieval(begun):
-        from pipelines.release.retrain import retrieval
+        from pipelines.release.tasks import retrieval
 
         return retrieval(begun["as_of"], begun["run_id"])
 
     @task(execution_timeout=TRAINING_LIMIT)
     def train_ranking(begun):
-        from pipelines.release.retrain import ranking
+        from pipelines.release.tasks import ranking
 
         return ranking(begun["as_of"], begun["run_id"])
 
     @task
     def evaluate(begun):
-        from pipelines.release.retrain import evaluate
+        from pipelines.release.tasks import evaluate
 
         return evaluate(begun["as_of"], begun["run_id"])
 
     @task(outlets=[RELEASE])
     def register(begun, outlet_events):
-        from pipelines.release.retrain import register
+        from pipelines.release.tasks import register
 
         release = register(begun["as_of"], begun["run_id"])
         outlet_events[RELEASE].extra = {

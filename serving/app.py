@@ -6,10 +6,11 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from serving.api import catalogue, events, lists, operations, problems
-from serving.api.guard import Guard
+from serving.api import problems
+from serving.api.middleware import Guard
+from serving.api.routes import catalog, events, operations, recommendations
+from serving.runtime import Shop
 from serving.settings import ServingSettings, check_exposure
-from serving.shop import Shop
 from serving.storefront import pages
 
 DESCRIPTION = """\
@@ -50,7 +51,7 @@ def create_app(settings: ServingSettings) -> FastAPI:
     app.state.shop = shop
     app.add_middleware(Guard, settings=settings, metrics=shop.metrics)
     problems.install(app)
-    for routes in (lists.routes, events.routes, catalogue.routes, operations.routes):
+    for routes in (recommendations.routes, events.routes, catalog.routes, operations.routes):
         app.include_router(routes(shop))
     if settings.storefront:
         app.include_router(pages.routes(settings))

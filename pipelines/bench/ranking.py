@@ -7,15 +7,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipelines.backtest.known import CATALOGUE
-from pipelines.backtest.listing import list_requests
-from pipelines.backtest.measuring import asked_requests, measure
-from pipelines.backtest.prepared import Answers, Prepared, all_of
-from pipelines.evaluation.truth import Truth
-from pipelines.peak_memory import peak_bytes
-from pipelines.training.histories import Histories
-from pipelines.training.shop import Interactions
-from pipelines.training.trial import LabelledStage, Stage, Trial, Wanted
+from pipelines.backtest.data.known import CATALOGUE
+from pipelines.backtest.metrics.evaluate import asked_requests, measure
+from pipelines.backtest.models.top_k import list_requests
+from pipelines.backtest.protocols.split import Answers, Prepared, all_of
+from pipelines.evaluation.ground_truth import Truth
+from pipelines.runtime.memory import peak_bytes
+from pipelines.training.data.histories import Histories
+from pipelines.training.data.interactions import Interactions
+from pipelines.training.data.model_split import LabelledStage, Stage, Trial, Wanted
 
 EVENTS_OF_USER = 9
 TRUE_ITEMS = 3

@@ -15,16 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.backtest.config import BacktestConfig
-from pipelines.backtest.dataset import read_dataset
-from pipelines.backtest.protocols import find_cut, prepare
+from pipelines.backtest.data.dataset import read_dataset
+from pipelines.backtest.protocols.registry import find_cut, prepare
 from pipelines.errors import BacktestError
 from pipelines.evaluation.bootstrap import Interval, interval, paired_interval
+from pipelines.evaluation.calibration import calibration_error
 from pipelines.evaluation.metrics import metrics_of_hits
-from pipelines.evaluation.probabilities import calibration_error
 from pipelines.training.config import Budget, TrainingConfig
-from pipelines.training.material import VALIDATION
-from pipelines.training.trial import LabelledStage, Trial, Wanted
-from pipelines.training.trial_material import TEST, TrialMaterial
+from pipelines.training.data.model_split import LabelledStage, Trial, Wanted
+from pipelines.training.data.training_data import VALIDATION
+from pipelines.training.event_training_set import TEST, TrialMaterial
 
 HELD_OUT_SHARE = 0.5
 """Share of the validation requests that is kept from both sides, to measure them on."""
@@ -77,9 +77,9 @@ def measure_second_stage(
     Raises:
         BacktestError: The folder is not what it should be, or too few held-out requests have an answer.
     """
-    from pipelines.training.ranking.rows import ranking_rows
+    from pipelines.training.ranking.dataset import ranking_rows
     from pipelines.training.retrieval import export
-    from pipelines.training.retrieval.sources import weigh_sources
+    from pipelines.training.retrieval.source_weights import weigh_sources
     from pipelines.training.retrieval.train import train as train_retrieval
 
     config = BacktestConfig.model_validate({"protocol": protocol, "models": ("default",), "seed": seed})

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.bench.tutorial import LEARNING_RATE, speed_of
-from pipelines.training.tensorflow import Tensor, fix_seeds, tf, tfrs
+from pipelines.training.tf import Tensor, fix_seeds, tf, tfrs
 
 PADDING = ""
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from pipelines.training.retrieval.batches import Batches
 from pipelines.training.retrieval.model import SequenceRetrieval
-from pipelines.training.tensorflow import Tensor, tf
+from pipelines.training.tf import Tensor, tf
 
 REPEATS = 20
 

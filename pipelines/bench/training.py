@@ -15,13 +15,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.console import Console
-from pipelines.process import run_in_own_process
+from pipelines.runtime.console import Console
+from pipelines.runtime.isolated_process import run_in_own_process
 
 if TYPE_CHECKING:
+    from pipelines.training.event_training_set import TrialMaterial
     from pipelines.training.retrieval.batches import Batches
     from pipelines.training.retrieval.model import SequenceRetrieval
-    from pipelines.training.trial_material import TrialMaterial
 
 LIMIT_S = 1_800.0
 """Seconds after which a side is killed."""
@@ -188,7 +188,7 @@ def _ours(
 ) -> tuple[dict[str, Any], "tuple[SequenceRetrieval, Batches]"]:
     """Speed of the second half of a training of twice the steps, and that training."""
     from pipelines.training.config import TrainingConfig
-    from pipelines.training.retrieval.sequences import Tape
+    from pipelines.training.retrieval.packed_sequences import Tape
     from pipelines.training.retrieval.train import begin
     from serving.bundle import Bundle
 
@@ -212,10 +212,10 @@ def _ours(
 
 def _material(folder: str, workdir: str) -> "TrialMaterial":
     """The events of a folder as the models' material, the last event of each user left out."""
-    from pipelines.backtest import leave_one_out
-    from pipelines.backtest.dataset import read_dataset
+    from pipelines.backtest.data.dataset import read_dataset
+    from pipelines.backtest.protocols import leave_one_out
     from pipelines.training.config import TrainingConfig
-    from pipelines.training.trial_material import TrialMaterial
+    from pipelines.training.event_training_set import TrialMaterial
 
     dataset = read_dataset(Path(folder))
     trial = leave_one_out.prepare(dataset, leave_one_out.cut(dataset)).trial

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.training.tensorflow import Tensor, fix_seeds, tf, tfrs
+from pipelines.training.tf import Tensor, fix_seeds, tf, tfrs
 
 DIMENSIONS = 32
 SHUFFLED = 100_000

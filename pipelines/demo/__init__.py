@@ -1,5 +1,5 @@
 """The whole loop on real shop data, on this machine: what `make demo` runs."""
 
-from pipelines.demo.command import demo
+from pipelines.demo.cli import demo
 
 __all__ = ["demo"]

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from infra.local.memory import PeakMemory
-from pipelines.console import Console
 from pipelines.demo import show
 from pipelines.demo.following import Followed, Follower
 from pipelines.demo.local_stack import Platform, airflow_api
@@ -16,6 +15,7 @@ from pipelines.demo.shoppers import choose_shoppers, read_shoppers, write_shoppe
 from pipelines.demo.wording import brief
 from pipelines.errors import DemoError
 from pipelines.lake import Lake
+from pipelines.runtime.console import Console
 
 SERVED_LIMIT_S = 60.0
 

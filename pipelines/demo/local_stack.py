@@ -12,9 +12,9 @@ from infra.local.airflow import Airflow
 from infra.local.airflow_api import AirflowApi
 from infra.local.ports import LOOPBACK, choose_port
 from infra.local.stack import Stack
-from pipelines.console import Console
 from pipelines.demo.settings import DemoSettings
-from pipelines.features.feast_settings import feast_environment
+from pipelines.features.registry.feast_environment import feast_environment
+from pipelines.runtime.console import Console
 from pipelines.settings import Settings
 
 ROOT = Path(pipelines.__file__).resolve().parent.parent

@@ -1,10 +1,10 @@
 """What a person sees at the end of the demo: three shoppers' lists, and where to look around."""
 
 from infra.local.airflow import USER
-from pipelines.console import Console
 from pipelines.demo.local_stack import Platform
 from pipelines.demo.shopfront import Shopfront
 from pipelines.demo.shoppers import read_shoppers
+from pipelines.runtime.console import Console
 
 SHOWN_SHOPPERS = 3
 

@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import EvaluationError
+from pipelines.evaluation.beyond_accuracy import catalogue_variety, list_variety
 from pipelines.evaluation.bootstrap import Interval, intervals
-from pipelines.evaluation.catalogue import Catalogue
+from pipelines.evaluation.calibration import Outcome, score_outcome
+from pipelines.evaluation.ground_truth import Truth
+from pipelines.evaluation.item_facts import Catalogue
 from pipelines.evaluation.metrics import PerUser, metrics_of_hits, recall_curve, refuse_repeats
-from pipelines.evaluation.probabilities import Outcome, score_outcome
-from pipelines.evaluation.scores import Parity, Scores
+from pipelines.evaluation.model_scores import Parity, Scores
 from pipelines.evaluation.slices import popularity_bins, popularity_shares, sliced_values, user_slices
-from pipelines.evaluation.truth import Truth
-from pipelines.evaluation.variety import catalogue_variety, list_variety
 
 KS = (5, 10, 20)
 """Lengths that lists are measured at."""

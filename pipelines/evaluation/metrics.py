@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import EvaluationError
-from pipelines.evaluation.truth import Truth
+from pipelines.evaluation.ground_truth import Truth
 
 METRICS = ("recall", "precision", "f1", "hit_rate", "ndcg", "mrr", "map")
 """Metrics of one list against one user's truth, each in [0, 1]."""

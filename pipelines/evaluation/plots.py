@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
+from pipelines.evaluation.calibration import OutcomeScores
 from pipelines.evaluation.evaluation import Evaluation
-from pipelines.evaluation.probabilities import OutcomeScores
 
 RELEASE_COLOUR = "#0f766e"
 CHAMPION_COLOUR = "#d97706"

@@ -3,9 +3,9 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.evaluation.catalogue import Catalogue
+from pipelines.evaluation.ground_truth import Truth
+from pipelines.evaluation.item_facts import Catalogue
 from pipelines.evaluation.metrics import PerUser, metrics_of_hits
-from pipelines.evaluation.truth import Truth
 
 NEW_USER_EVENTS = 5
 """A user with fewer events than this before the cutoff is new."""

@@ -13,18 +13,25 @@ from ibis.common.exceptions import IbisError
 from pydantic import BaseModel, ConfigDict
 
 from pipelines.errors import FeatureError
-from pipelines.features.config import FeatureConfig
-from pipelines.features.days import start_of
-from pipelines.features.declared import declared_views, lake_schema_of, lake_table_of
-from pipelines.features.duckdb_engine import duckdb_engine
-from pipelines.features.engine import Connect, Engine
-from pipelines.features.interactions import item_pairs, user_affinity, user_category
-from pipelines.features.item_activity import item_activity
-from pipelines.features.profiles import item_profile, user_profile
-from pipelines.features.provenance import last_build, remember_build
-from pipelines.features.shop import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS, Shop, known_shop, part_of_users
-from pipelines.features.user_activity import user_activity
-from pipelines.features.user_history import user_history
+from pipelines.features.engines.duckdb import duckdb_engine
+from pipelines.features.engines.select import Connect, Engine
+from pipelines.features.registry.build_record import last_build, remember_build
+from pipelines.features.registry.declarations import declared_views, lake_schema_of, lake_table_of
+from pipelines.features.transforms.calendar import start_of
+from pipelines.features.transforms.config import FeatureConfig
+from pipelines.features.transforms.inputs import (
+    EVENT_COLUMNS,
+    ITEM_COLUMNS,
+    USER_COLUMNS,
+    Shop,
+    known_shop,
+    part_of_users,
+)
+from pipelines.features.transforms.interactions import item_pairs, user_affinity, user_category
+from pipelines.features.transforms.item_activity import item_activity
+from pipelines.features.transforms.profiles import item_profile, user_profile
+from pipelines.features.transforms.user_activity import user_activity
+from pipelines.features.transforms.user_history import user_history
 from pipelines.lake import Lake
 
 __all__ = ["FeatureReport", "build_features", "default_as_of", "feature_tables", "last_build"]

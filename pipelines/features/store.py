@@ -1,10 +1,10 @@
 """The door to the feature store: apply, join, materialize, look up."""
 
-from pipelines.features.feast_repo import apply, open_store
-from pipelines.features.feast_settings import feast_environment
-from pipelines.features.historical import historical
-from pipelines.features.look_up import get_online
-from pipelines.features.materialization import MaterializeReport, materialize
+from pipelines.features.online_store.lookup import get_online
+from pipelines.features.online_store.materialize import MaterializeReport, materialize
+from pipelines.features.registry.feast import apply, open_store
+from pipelines.features.registry.feast_environment import feast_environment
+from pipelines.features.training_features import historical
 
 __all__ = [
     "MaterializeReport",

@@ -8,7 +8,7 @@ import polars as pl
 
 from pipelines.ingest.batch import READY_JSON, Batch, Broken
 from pipelines.ingest.contracts import PROBLEM, ROW, reason
-from pipelines.ingest.digests import digest
+from pipelines.ingest.row_hash import digest
 from pipelines.lake import SCHEMAS
 
 COLUMNS = ("table", "source", "reason", "content")

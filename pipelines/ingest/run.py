@@ -17,13 +17,13 @@ from pipelines.errors import IngestError
 from pipelines.ingest.batch import Batch, Broken, Source, Window
 from pipelines.ingest.cleaning import clean
 from pipelines.ingest.columns import TABLES
-from pipelines.ingest.completing import STATE_IDS, complete, conflicts, date_states
 from pipelines.ingest.contracts import EVENT_TYPES, contract
+from pipelines.ingest.enrich import STATE_IDS, complete, conflicts, date_states
 from pipelines.ingest.mapping import Mapping, load_mapping
-from pipelines.ingest.opening import open_source
+from pipelines.ingest.open_source import open_source
 from pipelines.ingest.quarantine import not_even_rows, screen, seal
 from pipelines.ingest.report import IngestReport, TableReport
-from pipelines.ingest.state import remember
+from pipelines.ingest.watermarks import remember
 from pipelines.lake import SCHEMAS, Lake, open_lake
 from pipelines.settings import Settings
 

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from pipelines.evaluation.bootstrap import Interval, interval, paired_interval
-from pipelines.evaluation.scores import Scores
+from pipelines.evaluation.model_scores import Scores
 
 
 class GatePolicy(BaseModel):

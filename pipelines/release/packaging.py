@@ -12,7 +12,7 @@ from pipelines.settings import Settings
 from pipelines.tracking import as_default, connect, resume, translated
 from serving.bundle import Bundle, Spec, read_spec
 
-SERVED_MODEL = Path(__file__).with_name("served_model.py")
+SERVED_MODEL = Path(__file__).with_name("mlflow_model.py")
 """The code that MLflow runs when it loads a version."""
 
 CREATION_LIMIT_S = 120

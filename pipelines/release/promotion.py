@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from pipelines.errors import ReleaseError
-from pipelines.release.lineage import Move, champion_before, with_move_by_hand
+from pipelines.release.champion_history import Move, champion_before, with_move_by_hand
 from pipelines.release.registry import CANDIDATE, CHAMPION, Registry, Version
 from pipelines.settings import Settings
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import ReleaseError
-from pipelines.release.lineage import Move, read_moves, write_moves
+from pipelines.release.champion_history import Move, read_moves, write_moves
 from pipelines.settings import Settings
 from pipelines.tracking import as_default, connect, translated, unless_absent
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from pipelines.release.lineage import line_of_champions
+from pipelines.release.champion_history import line_of_champions
 from pipelines.release.registry import CHAMPION, PASSED, Registry, Version
-from pipelines.release.workplace import Workplace
+from pipelines.release.step_cache import Workplace
 from pipelines.settings import Settings
 from pipelines.tracking import resume
-from pipelines.training.training_set import KEPT_WEIGHTS
+from pipelines.training.data.feast_training_set import KEPT_WEIGHTS
 
 WEIGHTS_FOLDER = "training"
 """Folder of a retraining's artifacts that holds them."""

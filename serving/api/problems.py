@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from serving.api.contracts import describe
+from serving.api.requests import describe
 from serving.errors import EventLogError, NoReleaseError, OverloadedError, ServingError, UnknownItemError
 
 logger = logging.getLogger(__name__)

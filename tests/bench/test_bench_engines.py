@@ -10,10 +10,10 @@ import pytest
 
 from pipelines.bench.engines import growing_shop, measuring
 from pipelines.bench.engines.plot import draw_engines
-from pipelines.cli import main
-from pipelines.console import Console
+from pipelines.cli.main import main
 from pipelines.errors import FeatureError, ProcessError
 from pipelines.lake import Lake
+from pipelines.runtime.console import Console
 
 
 def test_a_growing_shop_has_the_events_asked_for_in_visits_of_one_user(tmp_path: Path, monkeypatch):

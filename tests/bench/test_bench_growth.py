@@ -12,10 +12,10 @@ from pipelines.bench.growth.measuring import kept, measure, sizes, with_shop
 from pipelines.bench.growth.names import GROWTH_PARTS
 from pipelines.bench.growth.plot import series, write_plot
 from pipelines.bench.growth.shop import AS_OF, write_shop
-from pipelines.cli import main
-from pipelines.console import Console
+from pipelines.cli.main import main
 from pipelines.errors import ProcessError
 from pipelines.lake import Lake
+from pipelines.runtime.console import Console
 
 
 def shop(events: int, items: int, **parts: Any) -> dict[str, Any]:

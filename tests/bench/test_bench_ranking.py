@@ -7,7 +7,8 @@ import sys
 import pytest
 
 RUN = (
-    "from pipelines.cli import main; main(['bench', 'ranking', '--users', '300', '--items', '400', '--json'])"
+    "from pipelines.cli.main import main\n"
+    "main(['bench', 'ranking', '--users', '300', '--items', '400', '--json'])"
 )
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.bench.sequential_tutorial import contexts
 from pipelines.bench.training import best
-from pipelines.cli import main
+from pipelines.cli.main import main
 
 FIELDS = {
     *("ours_examples_per_second", "tfrs_tutorial_examples_per_second", "ratio", "cores"),

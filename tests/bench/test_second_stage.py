@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipelines.bench.second_stage import ndcgs, with_held_out
-from pipelines.cli import main
+from pipelines.cli.main import main
 from tests.backtest.folders import drawn_folder
 from tests.training.small_trial import circle_trial
 

@@ -3,10 +3,10 @@
 import pytest
 
 from infra.local.airflow_api import DagRun, TaskInstance
-from pipelines.console import Console
 from pipelines.demo import following
 from pipelines.demo.following import DAGS, Follower
 from pipelines.errors import DemoError
+from pipelines.runtime.console import Console
 
 
 class ToldAirflow:

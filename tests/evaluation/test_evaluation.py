@@ -3,11 +3,11 @@ import pyarrow as pa
 import pytest
 
 from pipelines.errors import EvaluationError
-from pipelines.evaluation.catalogue import Catalogue
+from pipelines.evaluation.calibration import Outcome
 from pipelines.evaluation.evaluation import evaluate
-from pipelines.evaluation.probabilities import Outcome
+from pipelines.evaluation.ground_truth import Truth
+from pipelines.evaluation.item_facts import Catalogue
 from pipelines.evaluation.slices import popularity_bins, popularity_shares, user_slices
-from pipelines.evaluation.truth import Truth
 
 # Items 0 and 1 are head, 2 and 3 tail, 4 new; users 0 to 2 are wished for, user 3 wishes for nothing.
 CATALOGUE = Catalogue(

@@ -7,12 +7,12 @@ import pyarrow as pa
 import pytest
 
 from pipelines.errors import EvaluationError
-from pipelines.evaluation.catalogue import Catalogue
+from pipelines.evaluation.calibration import Outcome
 from pipelines.evaluation.evaluation import evaluate
-from pipelines.evaluation.probabilities import Outcome
+from pipelines.evaluation.ground_truth import Truth
+from pipelines.evaluation.item_facts import Catalogue
 from pipelines.evaluation.ranking import rank_scores
 from pipelines.evaluation.report import best_baseline, report_content, write_report
-from pipelines.evaluation.truth import Truth
 
 USERS, N_ITEMS = 40, 60
 VERDICT = {

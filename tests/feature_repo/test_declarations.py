@@ -10,8 +10,13 @@ from feast.repo_operations import parse_repo
 
 from feature_repo import repository
 from pipelines.features.build import feature_tables
-from pipelines.features.config import FeatureConfig
-from pipelines.features.declared import declarations, declared_views, lake_schema_of, lake_table_of
+from pipelines.features.registry.declarations import (
+    declarations,
+    declared_views,
+    lake_schema_of,
+    lake_table_of,
+)
+from pipelines.features.transforms.config import FeatureConfig
 
 REPO = declarations()
 OBJECTS = [*REPO.projects, *REPO.entities, *REPO.data_sources, *REPO.feature_views, *REPO.feature_services]

@@ -10,10 +10,10 @@ import ibis.expr.types as ir
 import pyarrow as pa
 
 from pipelines.features.build import feature_tables
-from pipelines.features.config import FeatureConfig
-from pipelines.features.declared import declared_views, lake_schema_of
-from pipelines.features.duckdb_engine import duckdb_engine
-from pipelines.features.shop import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS, known_shop
+from pipelines.features.engines.duckdb import duckdb_engine
+from pipelines.features.registry.declarations import declared_views, lake_schema_of
+from pipelines.features.transforms.config import FeatureConfig
+from pipelines.features.transforms.inputs import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS, known_shop
 from pipelines.lake import SCHEMAS, Lake
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)

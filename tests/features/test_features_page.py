@@ -115,7 +115,7 @@ def test_sql_finds_the_newest_and_those_of_then(ask: Asking, here: None, capfd: 
 
 
 def test_the_page_names_only_verbs_that_there_are(capsys: pytest.CaptureFixture[str]):
-    from pipelines.feature_store import features
+    from pipelines.cli.features import features
 
     named = set(re.findall(r"aisle features (\w+)", PAGE.read_text("utf-8")))
     assert named >= {"list", "show", "freshness", "serve", "key", "get"}

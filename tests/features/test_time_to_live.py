@@ -18,8 +18,8 @@ from feast.protos.feast.types.EntityKey_pb2 import EntityKey
 from feast.protos.feast.types.Value_pb2 import Value
 from feast.types import Array, Bool, Float64, Int64, String
 
-from pipelines.features.feast_repo import feast_talks_to_people
-from serving.online_answer import OnlineAnswer, say_what_expired
+from pipelines.features.registry.feast import feast_talks_to_people
+from serving.features.online_store.response import OnlineAnswer, say_what_expired
 
 TTL = timedelta(hours=5)
 STAMP = pa.timestamp("us", tz="UTC")
@@ -49,7 +49,7 @@ def open_store(folder: Path, online_store: str) -> FeatureStore:
             registry=str(folder / f"{online_store}.registry.db"),
             online_store={"type": online_store, "path": str(folder / f"{online_store}.db")},
             offline_store={
-                "type": "pipelines.features.offline_store.AsofOfflineStore",
+                "type": "pipelines.features.offline_store.store.AsofOfflineStore",
                 "lake_root": str(folder),
             },
             entity_key_serialization_version=3,
@@ -82,7 +82,9 @@ def materialized(folder: Path, online_store: str) -> FeatureStore:
 
 @pytest.fixture(scope="module")
 def ours(tmp_path_factory: pytest.TempPathFactory) -> FeatureStore:
-    return materialized(tmp_path_factory.mktemp("ours"), "serving.online_store.SqliteRowOnlineStore")
+    return materialized(
+        tmp_path_factory.mktemp("ours"), "serving.features.online_store.sqlite.SqliteRowOnlineStore"
+    )
 
 
 def refs(view: str) -> list[str]:
@@ -205,7 +207,7 @@ def test_numbers_and_texts_can_be_read_by_any_tool(ours):
 
 
 def test_a_new_feature_is_null_and_one_of_another_type_empties_its_view(tmp_path):
-    store = materialized(tmp_path, "serving.online_store.SqliteRowOnlineStore")
+    store = materialized(tmp_path, "serving.features.online_store.sqlite.SqliteRowOnlineStore")
     view = store.get_feature_view("immortal")
     kept = [field for field in view.schema if field.name != "x"]
 

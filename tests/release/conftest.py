@@ -9,7 +9,7 @@ import pytest
 from pipelines.release.registry import Registry
 from pipelines.settings import Settings
 from pipelines.tracking import connect
-from tests.serving_core.tiny_bundle import add_graphs, write_tiny_bundle
+from tests.serving.tiny_bundle import add_graphs, write_tiny_bundle
 
 
 @pytest.fixture(scope="session")

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from pipelines.release.champion import learned_before, with_item_state_of
-from pipelines.release.measuring import in_indices_of
+from pipelines.release.evaluate import in_indices_of
 from serving.bundle import Bundle, write_array, write_items
-from tests.serving_core.tiny_bundle import (
+from tests.serving.tiny_bundle import (
     APPLE,
     BANANA,
     BREAD,

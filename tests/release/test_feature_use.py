@@ -8,7 +8,7 @@ from pipelines.release.registration import Measured, Origin, register_release
 from pipelines.release.registry import Registry
 from pipelines.settings import Settings
 from pipelines.tracking import begin_run
-from tests.serving_core.tiny_bundle import write_tiny_bundle
+from tests.serving.tiny_bundle import write_tiny_bundle
 
 PASSED = Decision(
     passed=True,

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from pipelines.evaluation.probabilities import OutcomeScores
-from pipelines.evaluation.scores import Parity, Scores
+from pipelines.evaluation.calibration import OutcomeScores
+from pipelines.evaluation.model_scores import Parity, Scores
 from pipelines.release.gate import GatePolicy, decide
 
 USERS = 400

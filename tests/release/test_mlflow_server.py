@@ -22,7 +22,7 @@ from pipelines.release.registry import Registry
 from pipelines.settings import Settings
 from pipelines.tracking import connect, run
 from serving.bundle import load_public_key, verify, write_array
-from tests.serving_core.tiny_bundle import write_tiny_bundle
+from tests.serving.tiny_bundle import write_tiny_bundle
 
 START_LIMIT_S = 180
 

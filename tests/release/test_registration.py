@@ -17,7 +17,7 @@ from pipelines.release.registration import Measured, Origin, register_release
 from pipelines.release.registry import Registry
 from pipelines.tracking import begin_run, connect
 from serving.bundle import BundleError, load_public_key, verify, write_array
-from tests.serving_core.tiny_bundle import write_tiny_bundle
+from tests.serving.tiny_bundle import write_tiny_bundle
 
 PICKLES = (".pkl", ".pickle", ".joblib", ".h5", ".keras", ".pt", ".bin")
 

@@ -6,14 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipelines.release import retrain
+from pipelines.release import tasks
 from pipelines.release.promotion import promote, rollback
 from pipelines.release.registry import CHAMPION, Registry
+from pipelines.release.step_cache import Workplace
 from pipelines.release.warm_start import earlier_release
-from pipelines.release.workplace import Workplace
 from pipelines.tracking import connect
 from serving.bundle import write_array
-from tests.release.test_retrain import Steps, all_steps
+from tests.release.test_tasks import Steps, all_steps
 
 MAY = datetime(2024, 5, 1, tzinfo=UTC)
 LATER = "2024-05-08T00:00:00+00:00"
@@ -70,7 +70,7 @@ class StepsOfManyReleases(Steps):
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
     steps = StepsOfManyReleases()
-    monkeypatch.setattr(retrain, "run_in_own_process", steps)
+    monkeypatch.setattr(tasks, "run_in_own_process", steps)
     return steps
 
 

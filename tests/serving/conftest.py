@@ -1,15 +1,19 @@
-"""A registry with an approved release, and a serving process that follows it."""
+"""The tiny bundle; a registry with an approved release, and a serving process that follows it."""
 
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from mlflow import MlflowClient
 
+from serving.bundle import Bundle
+from serving.search import index
 from tests.serving.model_registry import ModelRegistry
 from tests.serving.serving_process import ServingProcess
+from tests.serving.tiny_bundle import add_graphs, write_tiny_bundle
 
 
 @pytest.fixture(scope="session")
@@ -53,3 +57,28 @@ def chromium() -> str:
             pytest.fail(reason)
         pytest.skip(reason)
     return found
+
+
+@pytest.fixture(scope="session")
+def tiny_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle without graphs, to be read and not written."""
+    return write_tiny_bundle(tmp_path_factory.mktemp("release") / "bundle")
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tiny_directory: Path) -> Bundle:
+    return Bundle.open(tiny_directory)
+
+
+@pytest.fixture(scope="session")
+def graph_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle with graphs and text index, to be read and not written."""
+    directory = write_tiny_bundle(tmp_path_factory.mktemp("release_with_graphs") / "bundle")
+    add_graphs(directory)
+    index.build(directory, pq.read_table(directory / "items.parquet"))
+    return directory
+
+
+@pytest.fixture(scope="session")
+def graph_bundle(graph_directory: Path) -> Bundle:
+    return Bundle.open(graph_directory)

@@ -11,7 +11,7 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from serving.bundle import ProfileFeature, Spec, seal, write_array, write_items, write_spec
-from serving.text_index import build
+from serving.search.index import build
 from tests import tiny_shop
 
 SPEC = Spec(

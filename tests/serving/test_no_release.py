@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from serving.answers import no_release_sentence
-from serving.releases import Refusal, RegistryState
+from serving.releases.follower import Refusal, RegistryState
+from serving.service import no_release_sentence
 
 NOW = datetime(2024, 5, 1, tzinfo=UTC)
 

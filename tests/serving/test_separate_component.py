@@ -21,13 +21,13 @@ LOADED = """
 import json, sys
 import serving.__main__
 at_start = sorted(sys.modules)
-from serving.registry import Registry
+from serving.releases.registry import Registry
 from serving.errors import RegistryError
 try:
     Registry("http://127.0.0.1:9", "m", 1).champion()
 except RegistryError:
     pass
-from serving.quick_imports import without_runtime_type_checks
+from serving.features.fast_import import without_runtime_type_checks
 with without_runtime_type_checks():
     import feast
 print(json.dumps({"at_start": at_start, "later": sorted(sys.modules)}))

@@ -11,7 +11,7 @@ from pipelines.features.build import build_features
 from pipelines.ingest.run import ingest
 from pipelines.lake import open_lake
 from pipelines.settings import Settings
-from pipelines.training import retrain
+from pipelines.training import tasks
 
 AS_OF = datetime(2024, 4, 25, tzinfo=UTC)
 """Some days before the tiny shop ends: there is a future that nothing may know of."""
@@ -58,7 +58,7 @@ def training_set_told(
 ) -> tuple[Path, dict[str, Any]]:
     """Folder of a bundle whose training set is built, and what building it told."""
     workdir = tmp_path_factory.mktemp("work") / "bundle"
-    return workdir, retrain.build_training_set(AS_OF, workdir, featured_home, SMALL)
+    return workdir, tasks.build_training_set(AS_OF, workdir, featured_home, SMALL)
 
 
 @pytest.fixture(scope="session")
@@ -67,5 +67,5 @@ def trained(
 ) -> tuple[Path, dict[str, Any], dict[str, Any]]:
     """Folder of a trained bundle, and what training retrieval and ranking told."""
     workdir, _ = training_set_told
-    retrieval = retrain.train_retrieval(AS_OF, workdir)
-    return workdir, retrieval, retrain.train_ranking(AS_OF, workdir)
+    retrieval = tasks.train_retrieval(AS_OF, workdir)
+    return workdir, retrieval, tasks.train_ranking(AS_OF, workdir)

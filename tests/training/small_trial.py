@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from pipelines.training.histories import Histories
-from pipelines.training.shop import Interactions
-from pipelines.training.trial import LabelledStage, Stage, Trial, Wanted
+from pipelines.training.data.histories import Histories
+from pipelines.training.data.interactions import Interactions
+from pipelines.training.data.model_split import LabelledStage, Stage, Trial, Wanted
 
 DAY_S = 86_400
 N_ITEMS, N_USERS, N_EVENTS = 120, 240, 9

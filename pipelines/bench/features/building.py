@@ -11,11 +11,11 @@ from pipelines.bench.features.sides import alternating, digest, median, timed
 from pipelines.bench.features.sizes import Sizes
 from pipelines.bench.features.synthetic_lake import AS_OF, DAYS, write_events
 from pipelines.features.build import feature_tables
-from pipelines.features.config import FeatureConfig
-from pipelines.features.days import day_of
-from pipelines.features.declared import declared_views, lake_schema_of
-from pipelines.features.duckdb_engine import duckdb_engine
-from pipelines.features.shop import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS, known_shop
+from pipelines.features.engines.duckdb import duckdb_engine
+from pipelines.features.registry.declarations import declared_views, lake_schema_of
+from pipelines.features.transforms.calendar import day_of
+from pipelines.features.transforms.config import FeatureConfig
+from pipelines.features.transforms.inputs import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS, known_shop
 from pipelines.lake import Lake
 
 VIEWS = ("user_activity", "user_history")

@@ -16,12 +16,12 @@ from pipelines.bench.features.sizes import Sizes
 from pipelines.bench.features.synthetic_lake import AS_OF, write_feature_tables
 from pipelines.errors import FeatureError
 from pipelines.features import store
-from pipelines.features.declared import lake_table_of
-from pipelines.features.feast_repo import feast_talks_to_people, open_store
-from pipelines.features.materialization import EVER
+from pipelines.features.online_store.materialize import EVER
+from pipelines.features.registry.declarations import lake_table_of
+from pipelines.features.registry.feast import feast_talks_to_people, open_store
 from pipelines.lake import open_lake
 from pipelines.settings import Settings
-from serving.redis_address import feast_connection
+from serving.features.online_store.redis_url import feast_connection
 
 OURS, PEER = (f"pipelines.bench.features.materializing:{side}" for side in ("ours", "feast_default"))
 

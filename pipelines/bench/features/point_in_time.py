@@ -48,7 +48,7 @@ def measure(folder: Path, sizes: Sizes, runs: int) -> dict[str, Any]:
 
 def ours(folder: str) -> dict[str, Any]:
     """Our store's time, memory and digest of the answer."""
-    kind = "pipelines.features.offline_store.AsofOfflineStore"
+    kind = "pipelines.features.offline_store.store.AsofOfflineStore"
     return _joined(Path(folder), {"type": kind, "lake_root": folder}, coerce_tz_aware=False)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipelines.bench.growth.shop import AS_OF, write_shop
 from pipelines.lake import open_lake
-from pipelines.peak_memory import peak_bytes
+from pipelines.runtime.memory import peak_bytes
 from pipelines.settings import Settings
 
 
@@ -21,7 +21,7 @@ def features(home: str, budget: str) -> dict[str, Any]:
     """Build the features and declare them."""
     from pipelines.features import store
     from pipelines.features.build import build_features
-    from pipelines.features.engine import engine_of
+    from pipelines.features.engines.select import engine_of
 
     settings = _settings(home, budget)
 
@@ -34,15 +34,15 @@ def features(home: str, budget: str) -> dict[str, Any]:
 
 def training_set(home: str, budget: str) -> dict[str, Any]:
     """From lake and feature store to arrays, the candidate sources' lists included."""
-    from pipelines.training import retrain
+    from pipelines.training import tasks
 
-    return measured(lambda: retrain.build_training_set(AS_OF, _bundle(home), _settings(home, budget)))
+    return measured(lambda: tasks.build_training_set(AS_OF, _bundle(home), _settings(home, budget)))
 
 
 def sources(home: str, budget: str) -> dict[str, Any]:
     """The candidate sources' lists once more, alone."""
-    from pipelines.training.item_state import write_lookalikes, write_state_of
-    from pipelines.training.training_set import TrainingSet
+    from pipelines.training.data.feast_training_set import TrainingSet
+    from pipelines.training.item_statistics import write_lookalikes, write_state_of
 
     del budget
     material = TrainingSet.open(_bundle(home))
@@ -56,18 +56,18 @@ def sources(home: str, budget: str) -> dict[str, Any]:
 
 def retrieval(home: str, budget: str) -> dict[str, Any]:
     """Train the retrieval model, and weigh the sources."""
-    from pipelines.training import retrain
+    from pipelines.training import tasks
 
     del budget
-    return measured(lambda: retrain.train_retrieval(AS_OF, _bundle(home)))
+    return measured(lambda: tasks.train_retrieval(AS_OF, _bundle(home)))
 
 
 def ranking(home: str, budget: str) -> dict[str, Any]:
     """Train the ranking model on what retrieval offers."""
-    from pipelines.training import retrain
+    from pipelines.training import tasks
 
     del budget
-    return measured(lambda: retrain.train_ranking(AS_OF, _bundle(home)))
+    return measured(lambda: tasks.train_ranking(AS_OF, _bundle(home)))
 
 
 def measured(work: Callable[[], Any]) -> dict[str, float]:

@@ -12,8 +12,8 @@ import polars as pl
 
 from pipelines.errors import IngestError
 from pipelines.ingest.batch import Batch, Broken, Position
+from pipelines.ingest.column_names import guess_table, received, to_batch
 from pipelines.ingest.mapping import Mapping
-from pipelines.ingest.naming import guess_table, received, to_batch
 from pipelines.ingest.sources.csv_file import read_csv
 from pipelines.ingest.sources.parquet_file import read_parquet
 

@@ -18,9 +18,9 @@ import pymysql.cursors
 
 from pipelines.errors import IngestError
 from pipelines.ingest.batch import Batch, Position, Window
+from pipelines.ingest.column_names import received, to_batch
 from pipelines.ingest.contracts import EARLIEST, EPOCH
 from pipelines.ingest.mapping import Mapping as ShopMapping
-from pipelines.ingest.naming import received, to_batch
 from pipelines.ingest.sources.mysql_window import SqlColumn, condition, quoted, time_column
 
 SHOP_TABLES = {"users": "users", "items": "items", "events": "user_behavior"}

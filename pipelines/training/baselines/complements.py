@@ -3,7 +3,7 @@
 import numpy as np
 
 from pipelines.training.baselines.neighbours import ItemNeighbours, overlapping
-from pipelines.training.shop import Interactions
+from pipelines.training.data.interactions import Interactions
 
 
 def bought_together(

@@ -9,11 +9,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import scipy.sparse as sp
 
-from pipelines.training.baselines.interests import interests_in
-from pipelines.training.baselines.known import Known
+from pipelines.training.baselines.fit_data import Known
+from pipelines.training.baselines.interest_matrix import interests_in
 from pipelines.training.baselines.neighbours import ItemNeighbours
 from pipelines.training.baselines.text_terms import term_vectors
-from pipelines.training.histories import Histories
+from pipelines.training.data.histories import Histories
 
 MOST_PAIRS = 30_000_000
 """Pairs of items with a term in common that are looked at; terms beyond them are shared by too many items to

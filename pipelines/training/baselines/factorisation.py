@@ -10,9 +10,9 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
-from pipelines.training.baselines.interests import interests_in, interests_of
-from pipelines.training.baselines.known import Known
-from pipelines.training.histories import Histories
+from pipelines.training.baselines.fit_data import Known
+from pipelines.training.baselines.interest_matrix import interests_in, interests_of
+from pipelines.training.data.histories import Histories
 
 
 @dataclass(frozen=True, slots=True)

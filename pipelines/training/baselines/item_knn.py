@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from pipelines.training.baselines.interests import interests_in
-from pipelines.training.baselines.known import Known
+from pipelines.training.baselines.fit_data import Known
+from pipelines.training.baselines.interest_matrix import interests_in
 from pipelines.training.baselines.neighbours import ItemNeighbours, Similarity, overlapping
-from pipelines.training.histories import Histories
-from pipelines.training.shop import Interactions
+from pipelines.training.data.histories import Histories
+from pipelines.training.data.interactions import Interactions
 
 __all__ = ["ItemKnn", "ItemNeighbours", "nearest_items", "overlapping"]
 

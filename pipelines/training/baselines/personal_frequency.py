@@ -6,9 +6,9 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.training.baselines.interests import interests_in
-from pipelines.training.baselines.known import Known
-from pipelines.training.histories import Histories
+from pipelines.training.baselines.fit_data import Known
+from pipelines.training.baselines.interest_matrix import interests_in
+from pipelines.training.data.histories import Histories
 
 LAST_BONUS = 1e-3
 """Share of an event's weight added for being the newest; half of it for the one before: it decides ties."""

@@ -6,10 +6,10 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.training.baselines.interests import DAY_S
-from pipelines.training.baselines.known import Known
-from pipelines.training.histories import Histories
-from pipelines.training.shop import Interactions
+from pipelines.training.baselines.fit_data import Known
+from pipelines.training.baselines.interest_matrix import DAY_S
+from pipelines.training.data.histories import Histories
+from pipelines.training.data.interactions import Interactions
 
 DAMPING = 0.25
 """Of a release: who did sixteen times as much counts eight times as much, not sixteen times.

@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.training.histories import Histories
+from pipelines.training.data.histories import Histories
 
 USERS_AT_ONCE = 1_024
 """Most users that a recommender is asked about in one call: its memory grows with users times items."""

@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from pipelines.training.baselines.interests import interests_in
-from pipelines.training.baselines.known import Known
+from pipelines.training.baselines.fit_data import Known
+from pipelines.training.baselines.interest_matrix import interests_in
 from pipelines.training.baselines.neighbours import ItemNeighbours
-from pipelines.training.histories import Histories
+from pipelines.training.data.histories import Histories
 
 GAPS = 30
 """Most places between two events that make a rule."""

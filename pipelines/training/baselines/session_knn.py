@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from pipelines.training.baselines.interests import DAY_S
-from pipelines.training.baselines.known import Known
-from pipelines.training.histories import Histories
+from pipelines.training.baselines.fit_data import Known
+from pipelines.training.baselines.interest_matrix import DAY_S
+from pipelines.training.data.histories import Histories
 
 LENGTH = 50
 """Last events of a sequence that are looked at."""

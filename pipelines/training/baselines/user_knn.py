@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from pipelines.training.baselines.interests import interests_in, interests_of, row_norms
-from pipelines.training.baselines.known import Known
+from pipelines.training.baselines.fit_data import Known
+from pipelines.training.baselines.interest_matrix import interests_in, interests_of, row_norms
 from pipelines.training.baselines.neighbours import largest_of_rows
-from pipelines.training.histories import Histories
+from pipelines.training.data.histories import Histories
 
 UserSimilarity = Literal["cosine", "pearson"]
 UserWeighting = Literal["none", "idf"]

@@ -4,18 +4,18 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipelines.training import litert
-from pipelines.training.litert import Parity
-from pipelines.training.material import VALIDATION, Material
-from pipelines.training.offering import offered_to
+from pipelines.training.candidate_generation import offered_to
+from pipelines.training.data.training_data import VALIDATION, Material
+from pipelines.training.fit import litert_export
+from pipelines.training.fit.litert_export import Parity
+from pipelines.training.ranking.features import signals
 from pipelines.training.ranking.model import NETWORK_INPUTS
-from pipelines.training.ranking.signals import signals
 from pipelines.training.ranking.train import TrainedRanker
 from pipelines.training.retrieval.export import user_inputs
-from pipelines.training.tensorflow import Tensor, tf
+from pipelines.training.tf import Tensor, tf
 from serving.bundle import Bundle, write_spec
 from serving.bundle.layout import RANKER
-from serving.ranking import ranker_inputs
+from serving.engine.ranking import ranker_inputs
 
 LEAST_OVERLAP = 0.98
 """Share of the first ten items that compression may not go below."""
@@ -63,12 +63,12 @@ def export(trained: TrainedRanker, material: Material) -> Parity:
     expected = {name: np.concatenate([one[name].numpy() for one in compared]) for name in compared[0]}
     path, listed = material.workdir / RANKER, offered.items >= 0
     for quantization in dict.fromkeys([material.config.quantization, "none"]):
-        litert.convert(rank, [trained.network], specs, quantization, path)
-        received = litert.run(path, inputs)
+        litert_export.convert(rank, [trained.network], specs, quantization, path)
+        received = litert_export.run(path, inputs)
         ours, theirs = (np.where(listed, one["score"], -np.inf) for one in (expected, received))
         parity = Parity(
             "ranker",
-            litert.overlap(ours, theirs),
+            litert_export.overlap(ours, theirs),
             max(float(np.abs(expected[name] - received[name])[listed].max()) for name in expected),
             quantization,
         )

@@ -4,8 +4,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.training.config import RankingConfig
-from pipelines.training.layers import Profile, Standardize
-from pipelines.training.tensorflow import Tensor, tf, tfrs, unconverted
+from pipelines.training.fit.layers import Profile, Standardize
+from pipelines.training.tf import Tensor, tf, tfrs, unconverted
 
 NETWORK_INPUTS = (
     "signals",
@@ -71,7 +71,7 @@ class RankingNetwork(tf.keras.layers.Layer):
         """Score [B, C] and logits [B, C, T].
 
         Args:
-            signals: [B, C, S] of `pipelines.training.ranking.signals`.
+            signals: [B, C, S] of `pipelines.training.ranking.features`.
             candidate_features: [B, C, F] raw, NaN = unknown.
             retrieval_scores: [B, C] dot product of the towers.
             source_scores: [B, C, O] 1 / rank in each source.

@@ -8,18 +8,18 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.evaluation.probabilities import auc, calibration_error
+from pipelines.evaluation.calibration import auc, calibration_error
 from pipelines.training.config import RankingConfig
-from pipelines.training.figures import Figures
-from pipelines.training.fitting import fit_best
-from pipelines.training.layers import Standardize
-from pipelines.training.made_ahead import made_ahead
-from pipelines.training.material import VALIDATION, Material
+from pipelines.training.data.training_data import VALIDATION, Material
+from pipelines.training.fit.early_stopping import fit_best
+from pipelines.training.fit.layers import Standardize
+from pipelines.training.fit.paired_test import Figures
+from pipelines.training.fit.prefetch import made_ahead
 from pipelines.training.ranking.calibration import fit_platt
-from pipelines.training.ranking.linear import fit_linear
+from pipelines.training.ranking.dataset import RankingRows, ranking_rows, tasks_of, telling
+from pipelines.training.ranking.linear_warmup import fit_linear
 from pipelines.training.ranking.model import EXPECTED_RATING, Ranker, RankingNetwork, sigmoid
-from pipelines.training.ranking.rows import RankingRows, ranking_rows, tasks_of, telling
-from pipelines.training.tensorflow import Tensor, fix_seeds, tf
+from pipelines.training.tf import Tensor, fix_seeds, tf
 from serving.bundle import Bundle
 
 LISTS_AT_ONCE = 128

@@ -5,7 +5,7 @@ from typing import Self
 
 import numpy as np
 
-from pipelines.training.ratings.table import Floats, Integers
+from pipelines.training.ratings.ratings_table import Floats, Integers
 
 FIRST_DECAY, SECOND_DECAY, TINY = 0.9, 0.99, 1e-8
 """How long the means of gradients and of their squares remember."""

@@ -6,7 +6,7 @@ from typing import Protocol, Self
 import numpy as np
 import scipy.sparse as sp
 
-from pipelines.training.ratings.table import Floats, Integers, Ratings
+from pipelines.training.ratings.ratings_table import Floats, Integers, Ratings
 
 
 class RatingModel(Protocol):

@@ -8,11 +8,11 @@ import numpy as np
 
 from pipelines.errors import TrainingError, WrongUsageError
 from pipelines.training.ratings.biases import Biases, RatingModel
-from pipelines.training.ratings.blending import Blend
+from pipelines.training.ratings.blend import Blend
 from pipelines.training.ratings.linear import Linear
 from pipelines.training.ratings.neighbourhood import Neighbourhood
+from pipelines.training.ratings.ratings_table import Floats, Ratings
 from pipelines.training.ratings.svdpp import SvdPlusPlus
-from pipelines.training.ratings.table import Floats, Ratings
 
 BLEND = "blend"
 

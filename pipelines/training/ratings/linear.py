@@ -7,7 +7,7 @@ import numpy as np
 
 from pipelines.training.ratings.biases import Biases
 from pipelines.training.ratings.means import Means
-from pipelines.training.ratings.table import Floats, Integers, Ratings
+from pipelines.training.ratings.ratings_table import Floats, Integers, Ratings
 
 PARTS = 5
 """Parts of the ratings, each explained by the others."""

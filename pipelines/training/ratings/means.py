@@ -5,7 +5,7 @@ from typing import Self
 
 import numpy as np
 
-from pipelines.training.ratings.table import Floats, Integers
+from pipelines.training.ratings.ratings_table import Floats, Integers
 
 DOUBT = 5.0
 """Ratings' worth of doubt in a mean."""

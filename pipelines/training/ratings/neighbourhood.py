@@ -6,10 +6,10 @@ from typing import Literal, Self
 import numpy as np
 import scipy.sparse as sp
 
-from pipelines.training.baselines.interests import presence
+from pipelines.training.baselines.interest_matrix import presence
 from pipelines.training.baselines.neighbours import largest_of_rows
 from pipelines.training.ratings.biases import Biases
-from pipelines.training.ratings.table import Floats, Integers, Ratings
+from pipelines.training.ratings.ratings_table import Floats, Integers, Ratings
 
 Over = Literal["items", "users"]
 

@@ -8,7 +8,7 @@ import scipy.sparse as sp
 
 from pipelines.training.ratings.adam import Learned
 from pipelines.training.ratings.biases import Biases
-from pipelines.training.ratings.table import Floats, Integers, Ratings
+from pipelines.training.ratings.ratings_table import Floats, Integers, Ratings
 
 BLOCK_RATINGS = 2_000
 """About so many ratings are learned from at once."""

@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.training.config import RetrievalConfig
-from pipelines.training.made_ahead import made_ahead
-from pipelines.training.material import UserStates
-from pipelines.training.retrieval.instants import states_at
-from pipelines.training.retrieval.sequences import Arrays, Tape
-from pipelines.training.tensorflow import tf
+from pipelines.training.data.training_data import UserStates
+from pipelines.training.data.user_snapshots import states_at
+from pipelines.training.fit.prefetch import made_ahead
+from pipelines.training.retrieval.packed_sequences import Arrays, Tape
+from pipelines.training.tf import tf
 
 Chances = npt.NDArray[np.float64]
 """[n] of each item to be drawn as a negative."""

@@ -3,7 +3,7 @@
 TensorFlow's own draws took a third of a training step.
 """
 
-from pipelines.training.tensorflow import Tensor, tf
+from pipelines.training.tf import Tensor, tf
 
 GOLDEN = 0x9E3779B9
 MIXED = ((16, 0x21F0AAAD), (15, 0x735A2D97))

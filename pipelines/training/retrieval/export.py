@@ -5,17 +5,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.training import litert
-from pipelines.training.litert import Parity
-from pipelines.training.material import VALIDATION, Material
-from pipelines.training.retrieval.encoders import Encoders
+from pipelines.training.data.training_data import VALIDATION, Material
+from pipelines.training.fit import litert_export
+from pipelines.training.fit.litert_export import Parity
+from pipelines.training.retrieval.inference import Encoders
 from pipelines.training.retrieval.model import QUERY_INPUTS
-from pipelines.training.retrieval.search import write_search
+from pipelines.training.retrieval.search_projection import write_search
 from pipelines.training.retrieval.train import TrainedRetrieval
-from pipelines.training.tensorflow import Tensor, tf
+from pipelines.training.tf import Tensor, tf
 from serving.bundle import Bundle, Spec, write_array
 from serving.bundle.layout import QUERY_ENCODER
-from serving.ranking import UP_TO, Encoder
+from serving.engine.ranking import UP_TO, Encoder
 
 Floats = npt.NDArray[np.float32]
 
@@ -67,7 +67,7 @@ def export(trained: TrainedRetrieval, material: Material) -> Parity:
 
     shorter = {f"{UP_TO}{few}": inputs_of(few) for few in SHORT_HISTORIES if few < length}
     for quantization in dict.fromkeys([material.config.quantization, "none"]):
-        litert.convert(encode, [trained.model.query], inputs_of(length), quantization, path, shorter)
+        litert_export.convert(encode, [trained.model.query], inputs_of(length), quantization, path, shorter)
         received = Encoder(Bundle.open(material.workdir)).encode(users)
         parity = Parity(
             "query_encoder",
@@ -89,5 +89,5 @@ def _overlap(expected: Floats, received: Floats, vectors: Floats) -> float:
         return 0.0
     starts = range(0, len(expected), max(1, SCORES_AT_ONCE // len(vectors)))
     parts = [slice(start, start + starts.step) for start in starts]
-    shares = [litert.overlap(expected[part] @ vectors.T, received[part] @ vectors.T) for part in parts]
+    shares = [litert_export.overlap(expected[part] @ vectors.T, received[part] @ vectors.T) for part in parts]
     return float(np.average(shares, weights=[len(expected[part]) for part in parts]))

@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.training.config import RetrievalConfig
-from pipelines.training.retrieval.content import ItemEncoder
-from pipelines.training.retrieval.query import QueryEncoder
-from pipelines.training.retrieval.softmax import sampled_softmax
-from pipelines.training.tensorflow import Tensor, tf, tfrs, unconverted
+from pipelines.training.retrieval.item_tower import ItemEncoder
+from pipelines.training.retrieval.query_tower import QueryEncoder
+from pipelines.training.retrieval.sampled_softmax import sampled_softmax
+from pipelines.training.tf import Tensor, tf, tfrs, unconverted
 
 HISTORY_INPUTS = ("history_vectors", "history_types", "history_ages_s")
 QUERY_INPUTS = (*HISTORY_INPUTS, "user_features", "user_profile")

@@ -8,20 +8,20 @@ import numpy as np
 
 from pipelines.errors import TrainingError
 from pipelines.training.config import Encoder
-from pipelines.training.fitting import AveragingAdam, fit_best
-from pipelines.training.layers import Standardize
-from pipelines.training.material import Material
+from pipelines.training.data.training_data import Material
+from pipelines.training.fit.early_stopping import AveragingAdam, fit_best
+from pipelines.training.fit.layers import Standardize
 from pipelines.training.retrieval.batches import Batches
-from pipelines.training.retrieval.carrying import built, carry_over
-from pipelines.training.retrieval.content import ItemContent, ItemEncoder
-from pipelines.training.retrieval.hard import hard_chances
-from pipelines.training.retrieval.judge import FIGURE, ValidationJudge
-from pipelines.training.retrieval.kept import KeptWeights
-from pipelines.training.retrieval.members import Towers, joined
+from pipelines.training.retrieval.checkpoint import KeptWeights
+from pipelines.training.retrieval.ensemble import Towers, joined
+from pipelines.training.retrieval.hard_negatives import hard_chances
+from pipelines.training.retrieval.item_tower import ItemContent, ItemEncoder
 from pipelines.training.retrieval.model import SequenceRetrieval, drawing_chances
-from pipelines.training.retrieval.query import QueryEncoder
-from pipelines.training.retrieval.sequences import Tape
-from pipelines.training.tensorflow import fix_seeds, tf
+from pipelines.training.retrieval.packed_sequences import Tape
+from pipelines.training.retrieval.query_tower import QueryEncoder
+from pipelines.training.retrieval.validation import FIGURE, ValidationJudge
+from pipelines.training.retrieval.weight_transfer import built, carry_over
+from pipelines.training.tf import fix_seeds, tf
 from serving.bundle import Bundle
 
 RELATED: Mapping[Encoder, str] = {

@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.evaluation.split import TimeSplit
-from pipelines.training.material import Material
-from pipelines.training.retrieval.carrying import built
-from pipelines.training.retrieval.kept import KeptWeights, shaping
+from pipelines.training.data.training_data import Material
+from pipelines.training.retrieval.checkpoint import KeptWeights, shaping
 from pipelines.training.retrieval.model import SequenceRetrieval
-from pipelines.training.retrieval.sequences import Tape
-from pipelines.training.retrieval.tables import Table, named_tables, other_weights
+from pipelines.training.retrieval.named_weights import Table, named_tables, other_weights
+from pipelines.training.retrieval.packed_sequences import Tape
 from pipelines.training.retrieval.train import begin
+from pipelines.training.retrieval.weight_transfer import built
 from serving.bundle import Bundle
 
 NAMED = 3

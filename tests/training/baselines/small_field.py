@@ -3,10 +3,10 @@
 import numpy as np
 import pyarrow as pa
 
-from pipelines.training.baselines.known import Known
-from pipelines.training.histories import Histories
-from pipelines.training.shop import Interactions
-from pipelines.training.trial import LabelledStage, Trial, Wanted
+from pipelines.training.baselines.fit_data import Known
+from pipelines.training.data.histories import Histories
+from pipelines.training.data.interactions import Interactions
+from pipelines.training.data.model_split import LabelledStage, Trial, Wanted
 
 DAY = 86_400
 ONE_TYPE = np.array([0.0, 1.0])

@@ -3,7 +3,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.training.baselines.content import Content, similar_items
-from pipelines.training.baselines.known import Known
+from pipelines.training.baselines.fit_data import Known
 from pipelines.training.baselines.text_terms import describing_columns, term_vectors
 from tests.training.baselines.small_field import ONE_TYPE, asking, catalogue, interactions
 

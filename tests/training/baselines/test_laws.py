@@ -6,10 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.training.baselines.known import Known
-from pipelines.training.baselines.models import MODELS
-from pipelines.training.histories import Histories
-from pipelines.training.shop import Interactions
+from pipelines.training.baselines.fit_data import Known
+from pipelines.training.baselines.registry import MODELS
+from pipelines.training.data.histories import Histories
+from pipelines.training.data.interactions import Interactions
 from tests.training.baselines.small_field import FAR, asking, interactions
 
 N_USERS, N_ITEMS = 40, 25

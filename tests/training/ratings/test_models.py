@@ -3,7 +3,7 @@ import pytest
 
 from pipelines.training.ratings.adam import Learned
 from pipelines.training.ratings.biases import Biases
-from pipelines.training.ratings.blending import Blend
+from pipelines.training.ratings.blend import Blend
 from pipelines.training.ratings.linear import Linear
 from pipelines.training.ratings.means import Means
 from pipelines.training.ratings.neighbourhood import Neighbourhood

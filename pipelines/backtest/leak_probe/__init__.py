@@ -1,0 +1,1 @@
+"""TODO pipelines/backtest/leak_probe."""

@@ -1,1 +1,0 @@
-"""Declaring features: what an edit of `feature_repo` changes, whom it breaks, and applying it."""

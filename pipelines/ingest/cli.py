@@ -1,0 +1,85 @@
+"""`aisle ingest`: take shop data into the lake."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from pipelines.ingest.report import IngestReport
+from pipelines.ingest.run import ingest as take_in
+from pipelines.runtime.console import Console, finish
+from pipelines.settings import load_settings
+
+INSTANTS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S")
+
+
+@click.command()
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.option(
+    "--mapping",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="YAML file with the shop's names of tables and columns.",
+)
+@click.option(
+    "--since", type=click.DateTime(INSTANTS), metavar="TIME", help="Take only events from this time on, UTC."
+)
+@click.option(
+    "--until", type=click.DateTime(INSTANTS), metavar="TIME", help="Take only events before this time, UTC."
+)
+@click.option("--full", is_flag=True, help="Read everything anew, whatever was read before.")
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout.")
+def ingest(
+    sources: tuple[str, ...],
+    mapping: Path | None,
+    since: datetime | None,
+    until: datetime | None,
+    full: bool,
+    as_json: bool,
+) -> None:
+    """Take shop data into the lake.
+
+    SOURCE is a Parquet or CSV file or a folder of them, mysql://user:password@host/database, s3://bucket/prefix,
+    complete-journey, or event-log. What the lake holds already is not stored twice.
+    """
+    console = Console()
+    with console.step(f"Taking in {', '.join(_without_password(source) for source in sources)}"):
+        report = take_in(
+            sources,
+            load_settings(),
+            mapping=mapping,
+            since=since,
+            until=until,
+            full=full,
+            now=datetime.now(UTC),
+        )
+    _show(report, console)
+    finish({"ok": True, **report.model_dump(mode="json")}, as_json=as_json)
+
+
+def _without_password(source: str) -> str:
+    scheme, separator, rest = source.partition("://")
+    return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator else source
+
+
+def _show(report: IngestReport, console: Console) -> None:
+    console.table(
+        ("table", "rows in", "accepted", "duplicates", "quarantined"),
+        [
+            (
+                table,
+                f"{each.rows_in:,}",
+                f"{each.accepted:,}",
+                f"{each.duplicates:,}",
+                f"{each.quarantined:,}",
+            )
+            for table, each in report.tables.items()
+        ],
+    )
+    if report.cleaning:
+        console.table(("cleaning step", "values"), [(step, f"{n:,}") for step, n in report.cleaning.items()])
+    if report.reasons:
+        console.table(("quarantined because", "rows"), [(why, f"{n:,}") for why, n in report.reasons.items()])
+    for source, columns in report.ignored_columns.items():
+        console.info(f"{source}: no place for the columns {', '.join(columns)}")
+    for name in report.skipped:
+        console.info(f"skipped: {name}")

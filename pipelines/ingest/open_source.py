@@ -1,0 +1,42 @@
+"""From what a person types to the source that it means."""
+
+from pathlib import Path
+
+from pipelines.ingest.batch import Source, Window
+from pipelines.ingest.mapping import Mapping
+from pipelines.ingest.sources import complete_journey
+from pipelines.ingest.sources.complete_journey import CompleteJourney
+from pipelines.ingest.sources.event_log import EventLogFolder, name_of
+from pipelines.ingest.sources.files import Files
+from pipelines.ingest.sources.mysql import DatabaseAddress, ShopDatabase
+from pipelines.ingest.sources.s3 import S3Objects
+from pipelines.ingest.watermarks import recall
+from pipelines.lake import Lake
+from pipelines.settings import Settings
+
+DATABASES = ("mysql", "mariadb", "mysql+pymysql", "mariadb+pymysql")
+EVENT_LOG = "event-log"
+
+
+def open_source(
+    address: str, settings: Settings, lake: Lake, shop: Mapping, window: Window, *, full: bool
+) -> Source:
+    """The source that `address` names; `full` forgets how far it was read before.
+
+    Raises:
+        IngestError: There is no such source.
+    """
+    anew = full or not window.is_open
+    scheme, _, _ = address.partition("://")
+    if address == complete_journey.SOURCE:
+        return CompleteJourney()
+    if address == EVENT_LOG or address.startswith(f"{EVENT_LOG}:"):
+        folder = Path(address.removeprefix(EVENT_LOG).removeprefix(":") or settings.event_log)
+        return EventLogFolder(folder, {} if anew else recall(lake, name_of(folder)))
+    if scheme in DATABASES:
+        database = DatabaseAddress.parse(address)
+        return ShopDatabase(database, shop, window, {} if anew else recall(lake, database.shown))
+    if scheme == "s3":
+        known = {} if anew else recall(lake, address.rstrip("/"))
+        return S3Objects(address, settings, shop, known.get(""))
+    return Files(Path(address.removeprefix("file://")), shop)

@@ -1,0 +1,23 @@
+"""What serving would offer to many users, asked for by all cores at once."""
+
+import os
+
+from pipelines.runtime.concurrency import at_once
+from serving.bundle import Bundle
+from serving.engine.candidates.retrieve import Candidates, parts_of, retrieve
+from serving.engine.ranking import Encoder
+from serving.engine.user_batch import UserBatch
+
+
+def offered_to(bundle: Bundle, users: UserBatch) -> Candidates:
+    """The candidate items of B users, as `retrieve` gives them.
+
+    A part of the users at a time: LiteRT and numpy leave Python's lock to others.
+    """
+    encoder = Encoder(bundle)
+
+    def offer(part: slice) -> Candidates:
+        some = users.rows(part)
+        return retrieve(bundle, some, encoder.encode(some))
+
+    return Candidates.joined(list(at_once(offer, parts_of(bundle, len(users)), os.cpu_count() or 1)))

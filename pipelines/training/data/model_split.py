@@ -1,0 +1,66 @@
+"""A trial: what models may learn from and choose by, stage by stage, with what lies after it left out."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from pipelines.training.data.histories import Histories
+from pipelines.training.data.interactions import Interactions
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Distinct items that each of B users really took after a request, as compressed rows."""
+
+    indptr: npt.NDArray[np.int64]
+    """[B + 1] user b's are `items[indptr[b]:indptr[b + 1]]`."""
+    items: npt.NDArray[np.int32]
+    """Item indices, ascending and distinct within a user."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Requests at one point of a trial, and everything that was known there."""
+
+    known: Interactions
+    """What counts, popularity and neighbours may be computed from for these requests."""
+    histories: Histories
+    """The users who ask, with their own events so far; these may be newer than `known`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledStage(Stage):
+    """Requests with what came after them: to learn from or to choose by, never to be tested on."""
+
+    wanted: Wanted
+    """What was taken by the types that count as success."""
+    others: Mapping[str, Wanted] = field(default_factory=dict)
+    """Event type → what was taken by it, for every type that does not count as success."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Everything that a model is fitted on. The test's truth is no part of it."""
+
+    catalogue: pa.Table
+    """`item_id` and what is known of the items; row i is item index i, in an order that tells nothing."""
+    n_users: int
+    event_types: tuple[str, ...]
+    """Names of the 1-based type codes."""
+    target_types: tuple[str, ...]
+    """Types that count as success."""
+    learning: Interactions
+    """What models of users and items are fitted on; nothing of the stages' labels is in it."""
+    ranking: tuple[LabelledStage, ...]
+    """Requests that the second stage learns from, oldest first, or one fold after the other."""
+    validation: LabelledStage
+    """Requests that choices are made by: epochs, weights, settings."""
+    repeats: bool
+    """Whether an item that a user had before may be wanted again; if not, seen items are never listed."""
+    seed: int
+    folds: bool = False
+    """Whether the ranking stages are folds of users at one point of their histories, not instants: then what
+    the users of the others took is known to each, and tells what is wanted now."""

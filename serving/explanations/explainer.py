@@ -1,0 +1,139 @@
+"""Finding the reason of each shown item in the user's history and the release's neighbour lists."""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from serving.bundle import Bundle
+from serving.engine.reranking import CART, DAY_S, HOUR_S, Rhythms, purchase_rhythms
+from serving.engine.user_batch import UserBatch
+from serving.explanations.reasons import Reason, bought
+
+CATEGORY_HABIT = 3
+"""Events in a category from which on a shopper is said to shop there often."""
+ANCHORS = 50
+"""Distinct items of the history that a reason may name."""
+BECAUSE = {"view": "because_looked", CART: "because_carted", "rating": "because_rated"}
+"""Reason by the type of event that a user met an item in; of other types, a shop's success is a purchase."""
+CART_HOURS = 12
+"""For how long an item that was put into the cart is said to be in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """An item that the list is about: the open product, or one in the cart."""
+
+    index: int
+    complement: bool
+    """Whether the list holds what goes with it, not what is like it."""
+
+
+class Explainer:
+    """Reasons for the items shown to one user."""
+
+    def __init__(self, bundle: Bundle, user: UserBatch, rhythms: Rhythms | None = None) -> None:
+        """Look the user's history through once; `user` is a batch of one, as are its rhythms."""
+        self._bundle = bundle
+        rhythms = purchase_rhythms(bundle, user) if rhythms is None else rhythms
+        self._rhythms = rhythms
+        # Where looking or rating is all that a shop knows, nothing is said to be bought.
+        buys = not set(BECAUSE) & set(bundle.spec.target_types)
+        self._bought = {item: place for place, item in enumerate(rhythms.keys.tolist()) if buys}
+        known = user.history_items[0] >= 0
+        self._items = user.history_items[0][known]
+        self._types = user.history_types[0][known]
+        self._ages = user.history_ages_s[0][known]
+        newest_first = list(dict.fromkeys(self._items.tolist()))
+        self._newest = dict(
+            zip(reversed(self._items.tolist()), range(len(self._items) - 1, -1, -1), strict=True)
+        )
+        self._distinct = np.array(newest_first[:ANCHORS], np.int32)
+        self._near = {
+            False: np.concatenate(
+                [bundle.neighbours[self._distinct], bundle.followers[self._distinct]], axis=1
+            ),
+            True: bundle.complements[self._distinct],
+        }
+        codes = bundle.catalogue.category_codes[self._items]
+        self._categories = Counter(codes.tolist())
+
+    def explain(
+        self, item: int, source: str, anchors: Sequence[Anchor] = (), category: str | None = None
+    ) -> Reason:
+        """Why that item is in the list.
+
+        Args:
+            item: Its index.
+            source: The candidate source that offered it best.
+            anchors: What the list is about; none on the home page.
+            category: The name of the category that the list is about.
+        """
+        return (
+            self._because_of_anchor(item, source, anchors)
+            or self.own(item)
+            or self._because_of_history(item, source)
+            or self._because_of_taste(item, source, category)
+        )
+
+    def _because_of_anchor(self, item: int, source: str, anchors: Sequence[Anchor]) -> Reason | None:
+        best, best_score = None, 0.0
+        for anchor in anchors:
+            if not anchor.complement:
+                continue
+            row, scores = self._bundle.complements[anchor.index], self._bundle.complement_scores[anchor.index]
+            found = np.flatnonzero(row == item)
+            if found.size and scores[found[0]] > best_score:
+                best, best_score = anchor.index, float(scores[found[0]])
+        if best is not None:
+            return Reason("bought_with", {"title": self._title(best)})
+        if anchors and not anchors[0].complement and source != "popularity":
+            own = self.own(item)
+            return own or Reason("similar", {"title": self._title(anchors[0].index)})
+        return None
+
+    def own(self, item: int) -> Reason | None:
+        """The reason that lies in the user's own dealings with the item, if there were any."""
+        place = self._bought.get(item)
+        if place is not None:
+            interval = float(self._rhythms.interval_s[place]) / DAY_S
+            days_ago = math.floor(float(self._rhythms.last_age_s[place]) / DAY_S)
+            return bought(int(self._rhythms.days[place]), interval, days_ago)
+        newest = self._newest.get(item)
+        if newest is None:
+            return None
+        in_cart = self._type_name(newest) == CART and self._ages[newest] < CART_HOURS * HOUR_S
+        return Reason("in_cart" if in_cart else "looked_at")
+
+    def _because_of_history(self, item: int, source: str) -> Reason | None:
+        """Names the history item that the user met last among those to whose lists it belongs."""
+        if source == "popularity":
+            return None
+        for complement, related in self._near.items():
+            near = np.flatnonzero((related == item).any(axis=1))
+            if not near.size:
+                continue
+            known = int(self._distinct[near[0]])
+            title = self._title(known)
+            if complement:
+                return Reason("bought_with", {"title": title})
+            kind = self._type_name(self._newest[known])
+            otherwise = "because_bought" if kind in self._bundle.spec.target_types else "because_looked"
+            return Reason(BECAUSE.get(kind, otherwise), {"title": title})
+        return None
+
+    def _because_of_taste(self, item: int, source: str, category: str | None) -> Reason:
+        code = int(self._bundle.catalogue.category_codes[item])
+        if source == "popularity" or not len(self._items):
+            return Reason("popular_in", {"category": category}) if category else Reason("popular")
+        if code >= 0 and self._categories[code] >= CATEGORY_HABIT:
+            return Reason("for_category", {"category": self._bundle.catalogue.levels[code][-1]})
+        return Reason("for_you")
+
+    def _title(self, item: int) -> str:
+        return str(self._bundle.items.column("title")[item].as_py())
+
+    def _type_name(self, event: int) -> str:
+        return self._bundle.spec.event_types[int(self._types[event]) - 1]

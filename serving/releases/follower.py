@@ -1,0 +1,294 @@
+"""Which release is served: follows the champion, refuses what does not hold, keeps the last good one."""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from serving.bundle import Bundle, Manifest, load_public_key, verify
+from serving.engine.recommender import Recommender
+from serving.errors import BundleError, RegistryError, ReleaseRefusedError
+from serving.releases.cache import ReleaseCache
+from serving.releases.registry import ChampionVersion, Registry
+from serving.search.category_tree import category_tree
+from serving.search.engine import SearchEngine
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class Release:
+    """One approved release, open and warm. Requests that hold it finish on it, whatever is served next."""
+
+    version: str
+    manifest_sha256: str
+    manifest: Manifest
+    bundle: Bundle
+    recommender: Recommender
+    search: SearchEngine
+    activated_at: datetime
+    categories: Sequence[Mapping[str, Any]] = ()
+    """The catalogue's departments and categories."""
+    gate_override: str | None = None
+    """Why a person let it through although the gate did not."""
+
+    @property
+    def missing_parts(self) -> list[str]:
+        """Which of its models the release came without."""
+        parts = {"query_encoder": self.bundle.query_encoder_path, "ranker": self.bundle.ranker_path}
+        return [name for name, path in parts.items() if path is None]
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A champion that is not served, and why."""
+
+    version: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class RegistryState:
+    """What the last look at the registry showed."""
+
+    reachable: bool = False
+    champion_version: str | None = None
+    checked_at: datetime | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Listeners:
+    """Who is told what happens to releases."""
+
+    swapped: Callable[[Release], None]
+    refused: Callable[[Refusal | None], None]
+    """None once nothing is refused any more."""
+    looked: Callable[[RegistryState], None]
+
+
+class Releases:
+    """Holds the served release and replaces it as a whole.
+
+    Args:
+        registry: Where the champion is named.
+        cache: Where releases lie on this machine.
+        public_keys: Files with the keys of which one must have signed a release.
+        listeners: Who is told what happens.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        cache: ReleaseCache,
+        public_keys: Sequence[Path],
+        listeners: Listeners,
+    ) -> None:
+        self._registry = registry
+        self._cache = cache
+        self._public_keys = public_keys
+        self._listeners = listeners
+        self._refused_state: object = None
+        self._stopping = threading.Event()
+        self._follower: threading.Thread | None = None
+        self.current: Release | None = None
+        self.refusal: Refusal | None = None
+        self.registry_state = RegistryState()
+
+    def restore(self) -> None:
+        """Serve the last good release from this machine, if it still holds."""
+        remembered = self._cache.remembered()
+        if remembered is None:
+            return
+        champion = ChampionVersion(
+            remembered.version,
+            {"manifest_sha256": remembered.manifest_sha256, "gate_override": remembered.gate_override or ""},
+        )
+        try:
+            self._serve(self._admit(champion, self._cache.folder_of(remembered.manifest_sha256)))
+        except ReleaseRefusedError as error:
+            self._refuse(champion, str(error), state=None)
+
+    def follow(self, poll_seconds: float) -> None:
+        """Look at the registry every `poll_seconds` from a thread of its own, until `stop`."""
+
+        def look_again_and_again() -> None:
+            while not self._stopping.is_set():
+                try:
+                    self.look()
+                except Exception:
+                    # The follower must outlive whatever a look ran into; the next one may succeed.
+                    logger.exception("a look at the registry failed")
+                self._stopping.wait(poll_seconds)
+
+        self._follower = threading.Thread(target=look_again_and_again, name="releases", daemon=True)
+        self._follower.start()
+
+    def stop(self, limit_s: float = 2.0) -> None:
+        """End following; a download under way is given up."""
+        self._stopping.set()
+        if self._follower is not None:
+            self._follower.join(limit_s)
+
+    def look(self) -> None:
+        """Look at the registry once and serve its champion if it holds."""
+        try:
+            champion = self._registry.champion()
+        except RegistryError as error:
+            self._note(champion_version=self.registry_state.champion_version, error=str(error))
+            return
+        self._note(champion_version=champion.version if champion else None, error=None)
+        if champion is None:
+            return
+        if self._is_served(champion):
+            self._refuse_nothing()
+            return
+        state = self._state_of(champion)
+        if self.refusal is not None and state == self._refused_state:
+            return
+        try:
+            self._serve(self._fetch(champion))
+        except RegistryError as error:
+            self._note(champion_version=champion.version, error=str(error))
+        except ReleaseRefusedError as error:
+            self._refuse(champion, str(error), state)
+
+    def _fetch(self, champion: ChampionVersion) -> Release:
+        """The champion's release, from this machine if it lies here, else downloaded."""
+        known = champion.manifest_sha256
+        if known is not None and self._cache.folder_of(known).is_dir():
+            try:
+                return self._admit(champion, self._cache.folder_of(known))
+            except ReleaseRefusedError as error:
+                logger.warning("the copy on this machine does not hold and is fetched again: %s", error)
+                self._cache.discard(known)
+        logger.info("fetching version %s", champion.version)
+        try:
+            with self._cache.incoming() as folder:
+                bundle = self._registry.download(champion, folder)
+                self._verify(champion, bundle)
+                kept = self._cache.keep(bundle)
+        except OSError as error:
+            raise RegistryError(
+                f"Version {champion.version} could not be stored on this machine: {error}. Make room or set "
+                "AISLE_SERVING_CACHE to another folder; serving tries again with the next poll."
+            ) from error
+        return self._admit(champion, kept)
+
+    def _verify(self, champion: ChampionVersion, folder: Path) -> Manifest:
+        """The manifest of a bundle that may be served.
+
+        Raises:
+            ReleaseRefusedError: Signature, hashes, registration or gate verdict do not hold.
+        """
+        try:
+            manifest = verify(folder, [load_public_key(path) for path in self._public_keys])
+        except (BundleError, OSError) as error:
+            raise ReleaseRefusedError(str(error)) from error
+        registered, received = champion.manifest_sha256, self._cache.sha256_of(folder)
+        if registered is not None and registered != received:
+            raise ReleaseRefusedError(
+                f"manifest.json: expected the registered SHA-256 {registered}, received {received}: the "
+                "files of this version are not those that were registered. Register the release again."
+            )
+        if not manifest.gate_passed and champion.gate_override is None:
+            reasons = (
+                "; ".join(str(reason) for reason in manifest.facts["gate"].get("reasons", ())) or "none given"
+            )
+            raise ReleaseRefusedError(
+                f"expected a release that passed the gate, received one that did not ({reasons}). Promote "
+                "another version, or set tag gate_override of this one to the reason why it may be served."
+            )
+        return manifest
+
+    def _admit(self, champion: ChampionVersion, folder: Path) -> Release:
+        """The verified release, opened and warm.
+
+        Raises:
+            ReleaseRefusedError: It does not hold, or cannot answer.
+        """
+        manifest = self._verify(champion, folder)
+        try:
+            bundle = Bundle.open(folder)
+            recommender = Recommender(bundle)
+            search = SearchEngine(bundle, recommender)
+            recommender.warm_up()
+        except Exception as error:
+            # Whatever its parts run into: a release that cannot answer once is not served.
+            raise ReleaseRefusedError(
+                f"expected a release that answers, received {type(error).__name__} while warming up: {error}"
+            ) from error
+        return Release(
+            version=champion.version,
+            manifest_sha256=self._cache.sha256_of(folder),
+            manifest=manifest,
+            bundle=bundle,
+            recommender=recommender,
+            search=search,
+            activated_at=datetime.now(UTC),
+            categories=category_tree(bundle),
+            gate_override=None if manifest.gate_passed else champion.gate_override,
+        )
+
+    def _serve(self, release: Release) -> None:
+        """Replace the served release in one step."""
+        self.current = release
+        self._refuse_nothing()
+        try:
+            self._cache.remember(release.version, release.manifest_sha256, release.gate_override)
+        except OSError:
+            logger.exception("the served release could not be noted for the next start")
+        self._listeners.swapped(release)
+        logger.info("serving version %s (%s)", release.version, release.manifest_sha256[:12])
+
+    def _is_served(self, champion: ChampionVersion) -> bool:
+        current = self.current
+        if current is None or current.version != champion.version:
+            return False
+        return champion.manifest_sha256 in (None, current.manifest_sha256)
+
+    def _state_of(self, champion: ChampionVersion) -> object:
+        """What a refusal rests on; while it stays the same, judging again would change nothing."""
+        keys = tuple(path.stat().st_mtime_ns if path.is_file() else None for path in self._public_keys)
+        return (champion.version, champion.manifest_sha256, champion.gate_override, keys)
+
+    def _refuse(self, champion: ChampionVersion, reason: str, state: object) -> None:
+        self.refusal = Refusal(champion.version, reason, datetime.now(UTC))
+        self._refused_state = state
+        kept = f"version {self.current.version} is kept" if self.current else "there is no release to keep"
+        logger.error("version %s is refused, %s: %s", champion.version, kept, reason)
+        self._listeners.refused(self.refusal)
+
+    def _refuse_nothing(self) -> None:
+        if self.refusal is not None:
+            self.refusal, self._refused_state = None, None
+            self._listeners.refused(None)
+
+    def _note(self, champion_version: str | None, error: str | None) -> None:
+        before = self.registry_state
+        self.registry_state = RegistryState(error is None, champion_version, datetime.now(UTC), error)
+        if error is not None and error != before.error:
+            logger.warning("%s", error)
+        self._listeners.looked(self.registry_state)
+
+
+def facts_of(release: Release) -> dict[str, Any]:
+    """What `/v1/release` tells of a release, as JSON."""
+    facts = release.manifest.facts
+    return {
+        "version": release.version,
+        "digest": release.manifest_sha256,
+        "as_of": release.manifest.as_of.isoformat(),
+        "activated_at": release.activated_at.isoformat(),
+        "items": release.bundle.n_items,
+        "gate": {**facts["gate"], "override": release.gate_override},
+        "metrics": facts["metrics"],
+        "lake_versions": facts["lake_versions"],
+        "feature_services": facts["feature_services"],
+        "code_revision": facts["code_revision"],
+        "signed_by": release.manifest.key_id,
+    }

@@ -1,0 +1,124 @@
+"""The parts of one serving process, put together, started and stopped in the right order."""
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from typing import Self
+
+from serving.clock import Clock
+from serving.events.intake import EventIntake
+from serving.events.log import EventLog, read_events
+from serving.features.user_features import UserFeatures
+from serving.metrics import Metrics
+from serving.releases.cache import ReleaseCache
+from serving.releases.follower import Listeners, Refusal, RegistryState, Release, Releases
+from serving.releases.registry import Registry
+from serving.service import Answers
+from serving.sessions.recent_events import LiveHistory
+from serving.settings import ServingSettings
+from serving.storefront.shoppers import Shoppers
+from serving.worker_pool import Workers
+
+logger = logging.getLogger(__name__)
+
+RECALLED_BYTES = 128 * 1024 * 1024
+"""How much of the event log's end is read at start, to know users' newest events and repeats again."""
+
+FEATURES_WAIT_S = 10.0
+"""How long a start waits for the feature store before it goes on without."""
+
+
+@dataclass(frozen=True)
+class Shop:
+    """What a serving process consists of."""
+
+    settings: ServingSettings
+    clock: Clock
+    metrics: Metrics
+    releases: Releases
+    features: UserFeatures
+    event_log: EventLog
+    intake: EventIntake
+    answers: Answers
+    shoppers: Shoppers
+    workers: Workers
+
+    @classmethod
+    def open(cls, settings: ServingSettings) -> Self:
+        """Build the parts; nothing runs yet but the event log.
+
+        Raises:
+            EventLogError: Events could not be kept.
+        """
+        clock = Clock(settings.clock_start_at)
+        metrics = Metrics()
+        live = LiveHistory(settings.live_events_per_user, settings.live_users)
+        event_log = EventLog(
+            settings.event_folder,
+            on_commit=metrics.event_commits.observe,
+            on_fault=metrics.event_log_faults.inc,
+        )
+        releases = Releases(
+            Registry(settings.mlflow_uri, settings.model_name, settings.registry_timeout_s),
+            ReleaseCache(settings.release_cache),
+            settings.release_keys,
+            _listeners(metrics),
+        )
+        features = UserFeatures(settings)
+        metrics.live_users.set_function(lambda: len(live))
+        return cls(
+            settings=settings,
+            clock=clock,
+            metrics=metrics,
+            releases=releases,
+            features=features,
+            event_log=event_log,
+            intake=EventIntake(event_log, live, clock, settings.event_types),
+            answers=Answers(releases, features, live, clock, metrics),
+            shoppers=Shoppers(settings.shoppers_file, live),
+            workers=Workers(
+                settings.worker_threads,
+                settings.max_waiting,
+                metrics.stage_seconds.labels("wait").observe,
+            ),
+        )
+
+    async def start(self) -> None:
+        """Know again what was known before, and begin to follow the registry."""
+        self.features.start()
+        await asyncio.to_thread(self._recall)
+        await asyncio.to_thread(self.releases.restore)
+        self.releases.follow(self.settings.poll_seconds)
+        await asyncio.to_thread(self.features.wait_until_opened, FEATURES_WAIT_S)
+
+    async def stop(self) -> None:
+        """End what runs; acknowledged events are on disk already."""
+        await asyncio.to_thread(self.releases.stop)
+        self.features.stop()
+        await asyncio.to_thread(self.workers.stop)
+        await asyncio.to_thread(self.event_log.close)
+
+    def _recall(self) -> None:
+        self.intake.recall(read_events(self.settings.event_folder, RECALLED_BYTES))
+
+
+def _listeners(metrics: Metrics) -> Listeners:
+    served: list[tuple[str, str]] = []
+
+    def swapped(release: Release) -> None:
+        for before in served:
+            metrics.release.labels(*before).set(0)
+        served[:] = [(release.version, release.manifest_sha256)]
+        metrics.release.labels(*served[0]).set(1)
+        metrics.release_as_of.set(release.manifest.as_of.timestamp())
+        metrics.swaps.inc()
+
+    def refused(refusal: Refusal | None) -> None:
+        metrics.champion_refused.set(0 if refusal is None else 1)
+        if refusal is not None:
+            metrics.refusals.inc()
+
+    def looked(state: RegistryState) -> None:
+        metrics.registry_reachable.set(1 if state.reachable else 0)
+
+    return Listeners(swapped, refused, looked)

@@ -1,0 +1,1 @@
+"""TODO serving/sessions."""

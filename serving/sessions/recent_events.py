@@ -1,0 +1,81 @@
+"""What shoppers did since their features were computed, in memory, so that the next list knows of it."""
+
+import heapq
+import threading
+from collections import OrderedDict, defaultdict, deque
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from serving.engine.user_batch import LiveEvent
+
+NOT_HISTORY = frozenset({"impression", "search"})
+"""Event types that say what was shown or asked, not what the shopper turned to."""
+
+WEIGHTS: Mapping[str, float] = {"purchase": 1.0, "cart": 0.3, "view": 0.1}
+"""How much an event says about an item's popularity; types not named weigh 0.1."""
+
+COUNTED_ITEMS = 100_000
+"""Items whose popularity is counted; beyond it the least popular ones are forgotten."""
+
+
+class LiveHistory:
+    """The newest events of each user, and what is popular among them.
+
+    Args:
+        events_per_user: Newest events kept for one user.
+        users: Users kept; beyond it the longest silent one is let go.
+    """
+
+    def __init__(self, events_per_user: int, users: int) -> None:
+        self._events_per_user = events_per_user
+        self._users = users
+        self._events: OrderedDict[str, deque[LiveEvent]] = OrderedDict()
+        self._weights: defaultdict[str, float] = defaultdict(float)
+        self._lock = threading.Lock()
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def add(self, events: Iterable[Mapping[str, Any]]) -> None:
+        """Remember `events`, given with the columns of the event contract."""
+        with self._lock:
+            for event in events:
+                item_id, event_type = event.get("item_id"), event["event_type"]
+                if item_id is None or event_type in NOT_HISTORY:
+                    continue
+                at = int(datetime.fromisoformat(event["event_at"]).timestamp())
+                self._remember(event["user_id"], LiveEvent(item_id, event_type, at))
+                self._weights[item_id] += WEIGHTS.get(event_type, 0.1)
+            if len(self._weights) > 2 * COUNTED_ITEMS:
+                self._weights = defaultdict(float, self._most_popular(COUNTED_ITEMS))
+
+    def of(self, user_id: str) -> list[LiveEvent]:
+        """The user's newest events, newest first; of one second, the one that arrived last first."""
+        with self._lock:
+            latest_first = list(self._events.get(user_id, ()))[::-1]
+        return sorted(latest_first, key=lambda event: -event.event_time_s)
+
+    def recent_users(self, k: int) -> list[str]:
+        """The `k` users who acted last, the latest first."""
+        with self._lock:
+            newest = reversed(self._events)
+            return [user_id for user_id, _ in zip(newest, range(k), strict=False)]
+
+    def popular(self, k: int) -> list[tuple[str, float]]:
+        """The `k` items that live events speak for most, with their weights."""
+        with self._lock:
+            return self._most_popular(k)
+
+    def _most_popular(self, k: int) -> list[tuple[str, float]]:
+        return heapq.nlargest(k, self._weights.items(), key=lambda entry: entry[1])
+
+    def _remember(self, user_id: str, event: LiveEvent) -> None:
+        events = self._events.get(user_id)
+        if events is None:
+            events = self._events[user_id] = deque(maxlen=self._events_per_user)
+            if len(self._events) > self._users:
+                self._events.popitem(last=False)
+        else:
+            self._events.move_to_end(user_id)
+        events.append(event)
