@@ -48,21 +48,21 @@ def retrain() -> None:
 
     @task
     def build_training_set(begun):
-        from pipelines.release.tasks import training_set
+        from pipelines.release.tasks import build_training_set
 
-        return training_set(begun["as_of"], begun["run_id"])
+        return build_training_set(begun["as_of"], begun["run_id"])
 
     @task(execution_timeout=TRAINING_LIMIT)
     def train_retrieval(begun):
-        from pipelines.release.tasks import retrieval
+        from pipelines.release.tasks import train_retrieval
 
-        return retrieval(begun["as_of"], begun["run_id"])
+        return train_retrieval(begun["as_of"], begun["run_id"])
 
     @task(execution_timeout=TRAINING_LIMIT)
     def train_ranking(begun):
-        from pipelines.release.tasks import ranking
+        from pipelines.release.tasks import train_ranking
 
-        return ranking(begun["as_of"], begun["run_id"])
+        return train_ranking(begun["as_of"], begun["run_id"])
 
     @task
     def evaluate(begun):

@@ -7,9 +7,9 @@ from importlib.metadata import version
 from fastapi import FastAPI
 
 from serving.api import problems
-from serving.api.middleware import Guard
+from serving.api.middleware import RequestMiddleware
 from serving.api.routes import catalog, events, operations, recommendations
-from serving.runtime import Shop
+from serving.runtime import Runtime
 from serving.settings import ServingSettings, check_exposure
 from serving.storefront import pages
 
@@ -29,7 +29,7 @@ def create_app(settings: ServingSettings) -> FastAPI:
         EventLogError: Events could not be kept.
     """
     check_exposure(settings)
-    shop = Shop.open(settings)
+    shop = Runtime.open(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -49,7 +49,7 @@ def create_app(settings: ServingSettings) -> FastAPI:
         redoc_url=None,
     )
     app.state.shop = shop
-    app.add_middleware(Guard, settings=settings, metrics=shop.metrics)
+    app.add_middleware(RequestMiddleware, settings=settings, metrics=shop.metrics)
     problems.install(app)
     for routes in (recommendations.routes, events.routes, catalog.routes, operations.routes):
         app.include_router(routes(shop))

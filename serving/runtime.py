@@ -11,10 +11,10 @@ from serving.events.log import EventLog, read_events
 from serving.features.user_features import UserFeatures
 from serving.metrics import Metrics
 from serving.releases.cache import ReleaseCache
-from serving.releases.follower import Listeners, Refusal, RegistryState, Release, Releases
+from serving.releases.follower import Refusal, RegistryState, Release, ReleaseObserver, Releases
 from serving.releases.registry import Registry
-from serving.service import Answers
-from serving.sessions.recent_events import LiveHistory
+from serving.service import RecommendationService
+from serving.sessions.recent_events import RecentEvents
 from serving.settings import ServingSettings
 from serving.storefront.shoppers import Shoppers
 from serving.worker_pool import Workers
@@ -29,7 +29,7 @@ FEATURES_WAIT_S = 10.0
 
 
 @dataclass(frozen=True)
-class Shop:
+class Runtime:
     """What a serving process consists of."""
 
     settings: ServingSettings
@@ -39,7 +39,7 @@ class Shop:
     features: UserFeatures
     event_log: EventLog
     intake: EventIntake
-    answers: Answers
+    answers: RecommendationService
     shoppers: Shoppers
     workers: Workers
 
@@ -52,7 +52,7 @@ class Shop:
         """
         clock = Clock(settings.clock_start_at)
         metrics = Metrics()
-        live = LiveHistory(settings.live_events_per_user, settings.live_users)
+        live = RecentEvents(settings.live_events_per_user, settings.live_users)
         event_log = EventLog(
             settings.event_folder,
             on_commit=metrics.event_commits.observe,
@@ -74,7 +74,7 @@ class Shop:
             features=features,
             event_log=event_log,
             intake=EventIntake(event_log, live, clock, settings.event_types),
-            answers=Answers(releases, features, live, clock, metrics),
+            answers=RecommendationService(releases, features, live, clock, metrics),
             shoppers=Shoppers(settings.shoppers_file, live),
             workers=Workers(
                 settings.worker_threads,
@@ -99,10 +99,10 @@ class Shop:
         await asyncio.to_thread(self.event_log.close)
 
     def _recall(self) -> None:
-        self.intake.recall(read_events(self.settings.event_folder, RECALLED_BYTES))
+        self.intake.restore_from_log(read_events(self.settings.event_folder, RECALLED_BYTES))
 
 
-def _listeners(metrics: Metrics) -> Listeners:
+def _listeners(metrics: Metrics) -> ReleaseObserver:
     served: list[tuple[str, str]] = []
 
     def swapped(release: Release) -> None:
@@ -121,4 +121,4 @@ def _listeners(metrics: Metrics) -> Listeners:
     def looked(state: RegistryState) -> None:
         metrics.registry_reachable.set(1 if state.reachable else 0)
 
-    return Listeners(swapped, refused, looked)
+    return ReleaseObserver(swapped, refused, looked)

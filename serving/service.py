@@ -1,4 +1,4 @@
-"""Answers lists and searches from the served release, and says what was missing while doing so."""
+"""Answers list and search requests from the served release, and says what was degraded."""
 
 import time
 from collections.abc import Mapping
@@ -9,23 +9,23 @@ from typing import Any
 from serving.api.requests import FiltersIn, RecommendationsIn, SearchIn
 from serving.clock import Clock
 from serving.engine.filtering import Filters
-from serving.engine.recommender import Context, Recommendation
+from serving.engine.recommender import Recommendation, RecommendationRequest
 from serving.engine.user_batch import UserBatch, user_batch, with_live_events
 from serving.errors import NoReleaseError, UnknownItemError
 from serving.features.user_features import UserFeatures, UserRow
 from serving.metrics import Metrics
 from serving.releases.follower import Release, Releases
 from serving.search.engine import SearchRequest
-from serving.sessions.recent_events import LiveHistory
+from serving.sessions.recent_events import RecentEvents
 
 
 @dataclass(frozen=True)
-class Answers:
+class RecommendationService:
     """Everything that a list is made from. Its methods run in worker threads."""
 
     releases: Releases
     features: UserFeatures
-    live: LiveHistory
+    live: RecentEvents
     clock: Clock
     metrics: Metrics
 
@@ -39,7 +39,7 @@ class Answers:
         if release is None:
             return self._popular(request)
         user, degraded = self._user(release, request.user_id)
-        context = Context(
+        context = RecommendationRequest(
             surface=request.surface,
             k=request.k,
             item_id=request.item_id,

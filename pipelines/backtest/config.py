@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from pipelines.errors import WrongUsageError
-from pipelines.training.config import Frozen
+from pipelines.training.config import FrozenConfig
 
 Protocol = Literal["leave-one-out", "temporal", "explicit", "ratings"]
 
@@ -13,7 +13,7 @@ KEEPS_SEEN = {"leave-one-out": False, "temporal": True, "explicit": True}
 """Protocol → whether items that an asker had before are listed, where nothing else is asked for."""
 
 
-class BacktestConfig(Frozen):
+class BacktestConfig(FrozenConfig):
     """One backtest."""
 
     protocol: Protocol

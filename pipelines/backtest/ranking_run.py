@@ -16,7 +16,7 @@ from pipelines.backtest.metrics.evaluate import asked_requests, measure
 from pipelines.backtest.models.aisle import DEFAULT, PROBED, fit_own_model
 from pipelines.backtest.models.baselines import FittedModel, digest_baselines, fit_baselines, reasons_against
 from pipelines.backtest.protocols.registry import find_cut, prepare
-from pipelines.backtest.protocols.split import Prepared
+from pipelines.backtest.protocols.split import BacktestSplit
 from pipelines.errors import BacktestError
 from pipelines.evaluation.evaluation import Evaluation
 from pipelines.runtime.console import Console
@@ -89,7 +89,7 @@ def probe_leaks(dataset: Dataset, config: BacktestConfig, console: Console) -> P
     Models are fitted with their default settings, so that no clock decides anything.
     """
 
-    def answer(prepared: Prepared) -> Mapping[str, Any]:
+    def answer(prepared: BacktestSplit) -> Mapping[str, Any]:
         trial, test, k = prepared.trial, prepared.test, max(config.ks)
         against = {DEFAULT, *reasons_against(trial, test, config.models)}
         names = [name for name in config.models if name not in against]
@@ -115,7 +115,7 @@ def peak_mb() -> float:
 
 
 def _fitted(
-    prepared: Prepared, config: BacktestConfig, skipped: Mapping[str, str], console: Console
+    prepared: BacktestSplit, config: BacktestConfig, skipped: Mapping[str, str], console: Console
 ) -> dict[str, FittedModel]:
     """The models that can be fitted, `default` in what the others leave of the minutes."""
     trial, test, budget_s = prepared.trial, prepared.test, 60 * config.budget_minutes

@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from pipelines.backtest.data.known import CATALOGUE
 from pipelines.backtest.metrics.evaluate import asked_requests, measure
 from pipelines.backtest.models.top_k import list_requests
-from pipelines.backtest.protocols.split import Answers, Prepared, all_of
-from pipelines.evaluation.ground_truth import Truth
+from pipelines.backtest.protocols.split import BacktestSplit, TestAnswers, all_of
+from pipelines.evaluation.ground_truth import GroundTruth
 from pipelines.runtime.memory import peak_bytes
 from pipelines.training.data.histories import Histories
 from pipelines.training.data.interactions import Interactions
-from pipelines.training.data.model_split import LabelledStage, Stage, Trial, Wanted
+from pipelines.training.data.model_split import EvaluationPoint, LabelledPoint, ModelSplit, Wanted
 
 EVENTS_OF_USER = 9
 TRUE_ITEMS = 3
@@ -70,7 +70,7 @@ def measure_full_ranking(n_users: int = 35_000, n_items: int = 18_000, seed: int
     }
 
 
-def _drawn(n_users: int, n_items: int, seed: int) -> tuple[Prepared, Vectors]:
+def _drawn(n_users: int, n_items: int, seed: int) -> tuple[BacktestSplit, Vectors]:
     """Users with events drawn by a power law of popularity, and wishes drawn alike."""
     random = np.random.default_rng(seed)
     users = np.repeat(np.arange(n_users, dtype=np.int32), EVENTS_OF_USER)
@@ -87,7 +87,7 @@ def _drawn(n_users: int, n_items: int, seed: int) -> tuple[Prepared, Vectors]:
     wished = (n_items * random.random(n_users * TRUE_ITEMS) ** 2).astype(np.int64)
     pairs = np.unique(np.repeat(np.arange(n_users), TRUE_ITEMS) * np.int64(n_items) + wished)
     rows = pairs // n_items
-    truth = Truth(
+    truth = GroundTruth(
         pa.array(np.arange(n_users)).cast(pa.string()),
         np.searchsorted(rows, np.arange(n_users + 1)).astype(np.int64),
         (pairs % n_items).astype(np.int32),
@@ -98,8 +98,8 @@ def _drawn(n_users: int, n_items: int, seed: int) -> tuple[Prepared, Vectors]:
     catalogue = pa.table(columns, schema=CATALOGUE)
     groups = pa.array(np.char.add("department ", (np.arange(n_items) % 12).astype(str)))
     catalogue = catalogue.set_column(3, "category", groups)
-    nobody = LabelledStage(known, histories.take(slice(0, 0)), Wanted(np.zeros(1, np.int64), items[:0]))
-    trial = Trial(catalogue, n_users, ("view",), ("view",), known, (), nobody, False, seed)
-    answers = Answers(truth, np.arange(n_users), {"view": np.ones(len(pairs), bool)})
+    nobody = LabelledPoint(known, histories.take(slice(0, 0)), Wanted(np.zeros(1, np.int64), items[:0]))
+    trial = ModelSplit(catalogue, n_users, ("view",), ("view",), known, (), nobody, False, seed)
+    answers = TestAnswers(truth, np.arange(n_users), {"view": np.ones(len(pairs), bool)})
     vectors = Vectors(random.standard_normal((n_items, DIMENSIONS)).astype(np.float32))
-    return Prepared(trial, Stage(known, histories), answers, {}), vectors
+    return BacktestSplit(trial, EvaluationPoint(known, histories), answers, {}), vectors

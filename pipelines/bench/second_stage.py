@@ -22,9 +22,9 @@ from pipelines.evaluation.bootstrap import Interval, interval, paired_interval
 from pipelines.evaluation.calibration import calibration_error
 from pipelines.evaluation.metrics import metrics_of_hits
 from pipelines.training.config import Budget, TrainingConfig
-from pipelines.training.data.model_split import LabelledStage, Trial, Wanted
+from pipelines.training.data.model_split import LabelledPoint, ModelSplit, Wanted
 from pipelines.training.data.training_data import VALIDATION
-from pipelines.training.event_training_set import TEST, TrialMaterial
+from pipelines.training.event_training_set import TEST, EventTrainingSet
 
 HELD_OUT_SHARE = 0.5
 """Share of the validation requests that is kept from both sides, to measure them on."""
@@ -79,7 +79,7 @@ def measure_second_stage(
     """
     from pipelines.training.ranking.dataset import ranking_rows
     from pipelines.training.retrieval import export
-    from pipelines.training.retrieval.source_weights import weigh_sources
+    from pipelines.training.retrieval.source_weights import fit_source_weights
     from pipelines.training.retrieval.train import train as train_retrieval
 
     config = BacktestConfig.model_validate({"protocol": protocol, "models": ("default",), "seed": seed})
@@ -87,11 +87,11 @@ def measure_second_stage(
     trial, held_out = with_held_out(prepare(dataset, find_cut(dataset, config), config).trial, seed)
     choices = TrainingConfig.of(None, budget=budget).model_copy(update={"seed": seed})
     with tempfile.TemporaryDirectory(prefix="aisle-bench-") as workdir:
-        material = TrialMaterial(trial, Path(workdir) / "bundle", choices, held_out)
+        material = EventTrainingSet(trial, Path(workdir) / "bundle", choices, held_out)
         started = time.perf_counter()
         material.begin()
         export.export(train_retrieval(material), material)
-        weigh_sources(material)
+        fit_source_weights(material)
         retrieved = time.perf_counter()
         learning = [ranking_rows(material, name) for name in material.ranking_names]
         choosing = ranking_rows(material, VALIDATION)
@@ -130,7 +130,7 @@ def measure_second_stage(
     }
 
 
-def with_held_out(trial: Trial, seed: int) -> tuple[Trial, LabelledStage]:
+def with_held_out(trial: ModelSplit, seed: int) -> tuple[ModelSplit, LabelledPoint]:
     """The trial with a part of its validation requests only, and the others, drawn with a seed."""
     n = len(trial.validation.histories)
     drawn = np.random.default_rng((seed, 1)).permutation(n)
@@ -155,7 +155,7 @@ def ndcgs(scores: NDArray[np.floating], rows: Any, k: int = 10) -> NDArray[np.fl
     return metrics_of_hits(hits, rows.wanted, [k])[f"ndcg@{k}"]
 
 
-def _part(stage: LabelledStage, chosen: NDArray[np.int64]) -> LabelledStage:
+def _part(stage: LabelledPoint, chosen: NDArray[np.int64]) -> LabelledPoint:
     """Some of the requests, with their labels."""
     return replace(
         stage,
@@ -171,7 +171,7 @@ def _wanted(wanted: Wanted, chosen: NDArray[np.int64]) -> Wanted:
     return Wanted(indptr, wanted.items[np.isin(rows, chosen)])
 
 
-def _ours(material: TrialMaterial, measured: Any, rows_s: float) -> tuple[Side, float]:
+def _ours(material: EventTrainingSet, measured: Any, rows_s: float) -> tuple[Side, float]:
     """Our ranker on the held-out requests, and the calibration error of its first probability there.
 
     It makes its rows itself; `rows_s`, what making them took before, is taken off its seconds.

@@ -34,7 +34,7 @@ def step_parts(model: SequenceRetrieval, batches: Batches) -> dict[str, float]:
 
     encode, foretell = (
         tf.function(items, autograph=False),
-        tf.function(model.slopes, autograph=False, jit_compile=True),
+        tf.function(model.gradients, autograph=False, jit_compile=True),
     )
     step = tf.function(model.train_step, autograph=False)
     vectors = [model.vectors(inputs) for inputs in given]

@@ -19,7 +19,7 @@ from pipelines.runtime.console import Console
 from pipelines.runtime.isolated_process import run_in_own_process
 
 if TYPE_CHECKING:
-    from pipelines.training.event_training_set import TrialMaterial
+    from pipelines.training.event_training_set import EventTrainingSet
     from pipelines.training.retrieval.batches import Batches
     from pipelines.training.retrieval.model import SequenceRetrieval
 
@@ -32,7 +32,7 @@ TUTORIAL_SIZES = (512, 1_024, 2_048, 4_096, 8_192)
 TUTORIAL_EXAMPLES = 100_000
 """Most examples of one pass of the tutorial, which has 80,000."""
 
-TWO_TOWERS: Mapping[str, Any] = {"blocks": 0, "dimensions": 32, "negatives": 512, "neighbours": 0}
+TWO_TOWERS: Mapping[str, Any] = {"num_layers": 0, "embedding_dim": 32, "num_negatives": 512, "neighbours": 0}
 """As wide as the tutorial's, with as many negatives as it has in the batch at which it is fastest."""
 
 TWO_TOWER_ROWS = (64, 128, 256, 512, 1_024)
@@ -156,7 +156,7 @@ def measure_wide_sequential(folder: str, workdir: str) -> dict[str, Any]:
     from pipelines.training.config import RetrievalConfig
 
     ours = RetrievalConfig()
-    return _sequential(folder, workdir, dimensions=ours.dimensions, length=ours.history_length)
+    return _sequential(folder, workdir, dimensions=ours.embedding_dim, length=ours.history_length)
 
 
 def _sequential(folder: str, workdir: str, *, dimensions: int, length: int) -> dict[str, Any]:
@@ -184,18 +184,20 @@ def best(tried: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _ours(
-    material: "TrialMaterial", steps: int, choices: Mapping[str, Any]
+    material: "EventTrainingSet", steps: int, choices: Mapping[str, Any]
 ) -> tuple[dict[str, Any], "tuple[SequenceRetrieval, Batches]"]:
     """Speed of the second half of a training of twice the steps, and that training."""
     from pipelines.training.config import TrainingConfig
-    from pipelines.training.retrieval.packed_sequences import Tape
+    from pipelines.training.retrieval.packed_sequences import PackedSequences
     from pipelines.training.retrieval.train import begin
     from serving.bundle import Bundle
 
-    length = {"least_steps": 2 * steps, "most_steps": 2 * steps, "checks": 2}
+    length = {"min_steps": 2 * steps, "max_steps": 2 * steps, "num_validations": 2}
     config = TrainingConfig.of({"retrieval": {**choices, **length}})
     material = replace(material, config=config)
-    model, batches = begin(material, Bundle.open(material.workdir), Tape.of(material.learning), place=0)
+    model, batches = begin(
+        material, Bundle.open(material.workdir), PackedSequences.of(material.learning), place=0
+    )
     model.fit(batches.dataset(0), verbose=0)
     parts = batches.dataset(1)
     started, started_cpu = time.perf_counter(), time.process_time()
@@ -210,16 +212,16 @@ def _ours(
     return told, (model, batches)
 
 
-def _material(folder: str, workdir: str) -> "TrialMaterial":
+def _material(folder: str, workdir: str) -> "EventTrainingSet":
     """The events of a folder as the models' material, the last event of each user left out."""
     from pipelines.backtest.data.dataset import read_dataset
     from pipelines.backtest.protocols import leave_one_out
     from pipelines.training.config import TrainingConfig
-    from pipelines.training.event_training_set import TrialMaterial
+    from pipelines.training.event_training_set import EventTrainingSet
 
     dataset = read_dataset(Path(folder))
     trial = leave_one_out.prepare(dataset, leave_one_out.cut(dataset)).trial
-    return TrialMaterial(trial, Path(workdir) / "bundle", TrainingConfig())
+    return EventTrainingSet(trial, Path(workdir) / "bundle", TrainingConfig())
 
 
 def _median(told: Sequence[Mapping[str, Any]], name: str) -> float:

@@ -17,7 +17,7 @@ RESAMPLES = 1000
 LEVEL = 0.95
 """Share of the draws that an interval holds."""
 
-_DRAWS_AT_ONCE = 2_000_000
+_DRAW_BATCH_SIZE = 2_000_000
 """How many drawn users are held in memory at a time."""
 
 
@@ -87,7 +87,7 @@ def _drawn_means(
     if not n:
         return np.full((resamples, filled.shape[1]), np.nan)
     complete = bool(known.all())
-    batch = max(1, _DRAWS_AT_ONCE // n)
+    batch = max(1, _DRAW_BATCH_SIZE // n)
     means = []
     for start in range(0, resamples, batch):
         size = min(batch, resamples - start)

@@ -11,7 +11,7 @@ from pipelines.errors import EvaluationError
 from pipelines.evaluation.beyond_accuracy import catalogue_variety, list_variety
 from pipelines.evaluation.bootstrap import Interval, intervals
 from pipelines.evaluation.calibration import Outcome, score_outcome
-from pipelines.evaluation.ground_truth import Truth
+from pipelines.evaluation.ground_truth import GroundTruth
 from pipelines.evaluation.item_facts import Catalogue
 from pipelines.evaluation.metrics import PerUser, metrics_of_hits, recall_curve, refuse_repeats
 from pipelines.evaluation.model_scores import Parity, Scores
@@ -23,7 +23,7 @@ KS = (5, 10, 20)
 HEADLINE = "ndcg@10"
 """The metric that decides."""
 
-_VALUES_AT_ONCE = 20_000_000
+_VALUE_BATCH_SIZE = 20_000_000
 """How many values of users and metrics are held together while intervals are worked out."""
 
 
@@ -93,7 +93,7 @@ class Evaluation:
         found: dict[str, dict[str, Interval]] = {}
         waiting: dict[tuple[str, str], NDArray[np.float64]] = {}
         for group, columns in groups.items():
-            if sum(len(column) for column in (*waiting.values(), *columns.values())) > _VALUES_AT_ONCE:
+            if sum(len(column) for column in (*waiting.values(), *columns.values())) > _VALUE_BATCH_SIZE:
                 self._work_out(waiting, found)
                 waiting = {}
             found[group] = {}
@@ -114,7 +114,7 @@ class Evaluation:
 
 def evaluate(
     lists: Mapping[str, NDArray[np.integer]],
-    truth: Truth,
+    truth: GroundTruth,
     catalogue: Catalogue,
     history_sizes: NDArray[np.integer],
     *,

@@ -13,7 +13,7 @@ from pipelines.evaluation.split import Window
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
+class GroundTruth:
     """Distinct true items per user, in compressed rows: row `u` is `items[indptr[u]:indptr[u + 1]]`.
 
     Items outside the catalogue have an index of `n_items` or above: no list can hit them, and they still
@@ -66,18 +66,18 @@ class Truth:
         hits: NDArray[np.bool_] = (known[found] == asked) & (lists >= 0)
         return hits
 
-    def only(self, item_mask: NDArray[np.bool_]) -> "Truth":
+    def only(self, item_mask: NDArray[np.bool_]) -> "GroundTruth":
         """The same users with only those true items whose entry in `item_mask` `[n_items]` is true."""
         keep = np.zeros(len(self.items), bool)
         listed = self.items < self.n_items
         keep[listed] = item_mask[self.items[listed]]
         return self.pairs(keep)
 
-    def pairs(self, keep: NDArray[np.bool_]) -> "Truth":
+    def pairs(self, keep: NDArray[np.bool_]) -> "GroundTruth":
         """The same users with only those true pairs whose entry in `keep` `[n_pairs]` is true."""
         return self._of(self.user_ids, self.rows[keep], self.items[keep])
 
-    def take(self, users: NDArray[np.integer]) -> "Truth":
+    def take(self, users: NDArray[np.integer]) -> "GroundTruth":
         """The rows of `users` `[m]`, in that order."""
         sizes = self.sizes[users]
         starts = np.repeat(self.indptr[users] - np.concatenate(([0], np.cumsum(sizes)[:-1])), sizes)
@@ -86,9 +86,11 @@ class Truth:
             self.user_ids.take(pa.array(users)), rows, self.items[starts + np.arange(sizes.sum())]
         )
 
-    def _of(self, user_ids: pa.StringArray, rows: NDArray[np.int64], items: NDArray[np.int32]) -> "Truth":
+    def _of(
+        self, user_ids: pa.StringArray, rows: NDArray[np.int64], items: NDArray[np.int32]
+    ) -> "GroundTruth":
         indptr = np.concatenate(([0], np.cumsum(np.bincount(rows, minlength=len(user_ids)))))
-        return Truth(user_ids, indptr.astype(np.int64), items, self.n_items)
+        return GroundTruth(user_ids, indptr.astype(np.int64), items, self.n_items)
 
 
 def build_truth(
@@ -97,7 +99,7 @@ def build_truth(
     user_ids: Sequence[str] | pa.Array,
     item_ids: Sequence[str] | pa.Array,
     target_types: Sequence[str],
-) -> Truth:
+) -> GroundTruth:
     """Distinct items with an event of `target_types` in the window, for each of `user_ids`.
 
     Items that the user had before the window stay in: buying again is what shops live on.
@@ -124,7 +126,7 @@ def build_truth(
     stride = max(len(items), int(columns.max(initial=-1)) + 1, 1)
     pairs = np.unique(rows * stride + columns)
     indptr = np.concatenate(([0], np.cumsum(np.bincount(pairs // stride, minlength=len(users)))))
-    return Truth(users, indptr.astype(np.int64), (pairs % stride).astype(np.int32), len(items))
+    return GroundTruth(users, indptr.astype(np.int64), (pairs % stride).astype(np.int32), len(items))
 
 
 def events_per_user(events: pa.Table, user_ids: Sequence[str] | pa.Array) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipelines.evaluation.ground_truth import Truth, distinct, instants, positions, strings
+from pipelines.evaluation.ground_truth import GroundTruth, distinct, instants, positions, strings
 from pipelines.evaluation.split import utc64
 
 HEAD_SHARE = 0.5
@@ -79,7 +79,7 @@ class Catalogue:
         codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
         return cls(popularity, _groups(popularity, is_old), codes, tuple(encoded.dictionary.to_pylist()))
 
-    def slices(self, truth: Truth) -> dict[str, NDArray[np.bool_]]:
+    def slices(self, truth: GroundTruth) -> dict[str, NDArray[np.bool_]]:
         """Item masks by name: `item:head`, `item:tail`, `item:new`, and the categories wished for most."""
         masks = {f"item:{name}": self.groups == code for code, name in enumerate(GROUPS)}
         listed = truth.items[truth.items < self.n_items]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.errors import EvaluationError
-from pipelines.evaluation.ground_truth import Truth
+from pipelines.evaluation.ground_truth import GroundTruth
 
 METRICS = ("recall", "precision", "f1", "hit_rate", "ndcg", "mrr", "map")
 """Metrics of one list against one user's truth, each in [0, 1]."""
@@ -22,7 +22,7 @@ PerUser = dict[str, NDArray[np.float64]]
 
 
 def evaluate_lists(
-    recommended: NDArray[np.integer], truth: Truth, ks: Sequence[int] = (5, 10, 20)
+    recommended: NDArray[np.integer], truth: GroundTruth, ks: Sequence[int] = (5, 10, 20)
 ) -> PerUser:
     """Score lists of item indices `[n_users, list_length]`, best first, -1 as padding at the end.
 

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.evaluation.ground_truth import Truth
+from pipelines.evaluation.ground_truth import GroundTruth
 from pipelines.evaluation.item_facts import Catalogue
 from pipelines.evaluation.metrics import PerUser, metrics_of_hits
 
@@ -29,7 +29,7 @@ def user_slices(history_sizes: NDArray[np.integer]) -> dict[str, NDArray[np.bool
 def sliced_values(
     hits: NDArray[np.bool_],
     lists: NDArray[np.integer],
-    truth: Truth,
+    truth: GroundTruth,
     users: dict[str, NDArray[np.bool_]],
     items: dict[str, NDArray[np.bool_]],
     metric: str,

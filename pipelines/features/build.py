@@ -23,7 +23,7 @@ from pipelines.features.transforms.inputs import (
     EVENT_COLUMNS,
     ITEM_COLUMNS,
     USER_COLUMNS,
-    Shop,
+    FeatureInputs,
     known_shop,
     part_of_users,
 )
@@ -82,12 +82,12 @@ def _with_events_before(lake: Lake, as_of: datetime) -> datetime:
     return as_of
 
 
-def feature_tables(config: FeatureConfig) -> dict[str, Callable[[Shop], ir.Table]]:
+def feature_tables(config: FeatureConfig) -> dict[str, Callable[[FeatureInputs], ir.Table]]:
     """How the table of each feature view is computed."""
     return {**user_tables(config), **item_tables(config)}
 
 
-def user_tables(config: FeatureConfig) -> dict[str, Callable[[Shop], ir.Table]]:
+def user_tables(config: FeatureConfig) -> dict[str, Callable[[FeatureInputs], ir.Table]]:
     """The tables each of whose rows depends on the events of one user alone."""
     return {
         "user_activity": user_activity,
@@ -98,7 +98,7 @@ def user_tables(config: FeatureConfig) -> dict[str, Callable[[Shop], ir.Table]]:
     }
 
 
-def item_tables(config: FeatureConfig) -> dict[str, Callable[[Shop], ir.Table]]:
+def item_tables(config: FeatureConfig) -> dict[str, Callable[[FeatureInputs], ir.Table]]:
     """The tables each of whose rows depends on the events of many users."""
     return {
         "item_activity": item_activity,
@@ -147,7 +147,7 @@ def build_features(
             for name, compute in feature_tables(config).items():
                 schema = lake_schema_of(views[name])
                 shops = of_users if name in user_tables(config) else [shop]
-                stream = _Stream(_rows(ours, compute, shops, schema))
+                stream = CountingStream(_rows(ours, compute, shops, schema))
                 rows[name] = stream.write(lake, lake_table_of(views[name]), schema)
                 if on_table is not None:
                     on_table(name, rows[name])
@@ -168,7 +168,10 @@ def build_features(
 
 
 def _rows(
-    ours: Engine, compute: Callable[[Shop], ir.Table], shops: Sequence[Shop], schema: pa.Schema
+    ours: Engine,
+    compute: Callable[[FeatureInputs], ir.Table],
+    shops: Sequence[FeatureInputs],
+    schema: pa.Schema,
 ) -> Iterator[pa.RecordBatch]:
     """The rows of one feature table, computed for one part of the shop after the other."""
     for shop in shops:
@@ -177,7 +180,7 @@ def _rows(
             yield from ours.rows(table, schema)
 
 
-class _Stream:
+class CountingStream:
     """Rows on their way into the lake: how many have passed, and what went wrong while they were made."""
 
     def __init__(self, batches: Iterable[pa.RecordBatch]) -> None:

@@ -29,7 +29,7 @@ from pipelines.release.registry import Registry
 from pipelines.release.step_cache import recorded_parity
 from pipelines.settings import Settings, load_settings
 from pipelines.tracking import code_revision
-from pipelines.training.baselines import FIELDS, FieldConfig, field_lists
+from pipelines.training.baselines import FIELDS, BaselineConfig, field_lists
 from pipelines.training.data.feast_training_set import TrainingSet
 from serving.bundle import Bundle, BundleError
 from serving.engine.user_batch import user_batch_from_table
@@ -50,7 +50,7 @@ def evaluate_release(
     Args:
         bundle: Its directory, as ranking left it: with the items' state of the start of the test window.
         policy: Fields of `GatePolicy` that differ from its defaults.
-        field: Fields of `FieldConfig` that differ from those of the training budget: which baselines are
+        field: Fields of `BaselineConfig` that differ from those of the training budget: which baselines are
             measured beside the release, and how long that may take.
         settings: Where things are; the environment's if left out.
 
@@ -80,7 +80,7 @@ def evaluate_release(
     events = open_lake(settings).read("events", EVENT_COLUMNS, version=training.lake_versions["events"])
     events = events.filter(pc.less(events["event_at"], pa.scalar(split.as_of)))
     strictness = GatePolicy.model_validate(dict(policy or {}))
-    beside = FieldConfig.model_validate({**FIELDS[settings.training_budget].model_dump(), **(field or {})})
+    beside = BaselineConfig.model_validate({**FIELDS[settings.training_budget].model_dump(), **(field or {})})
     champion, compared = _champion_lists(settings, opened, requests)
     found = field_lists(directory, split.test_from, user_ids.to_pylist(), LIST_LENGTH, beside)
     evaluation, decision = measure(

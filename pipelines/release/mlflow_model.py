@@ -16,7 +16,7 @@ from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from serving.bundle import Bundle
-from serving.engine.recommender import Context, Recommender
+from serving.engine.recommender import RecommendationRequest, Recommender
 from serving.engine.user_batch import user_batch
 
 K = 10
@@ -39,7 +39,7 @@ class ReleaseModel(PythonModel):
     def _answer(self, row: dict[str, Any]) -> dict[str, Any]:
         at = row.get("at") or max(row.get("event_times", ()), default=0)
         users = user_batch(self._recommender.bundle, [row], [float(at)])
-        wanted = Context(
+        wanted = RecommendationRequest(
             surface=row.get("surface") or "home",
             k=int(row.get("k") or K),
             item_id=row.get("item_id"),

@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.evaluation.calibration import Outcome
-from pipelines.evaluation.ground_truth import Truth
+from pipelines.evaluation.ground_truth import GroundTruth
 from serving.bundle import Bundle, Spec
 from serving.engine.candidates.retrieve import retrieve
 from serving.engine.filtering import Filters
 from serving.engine.ranking import Encoder, Ranker
-from serving.engine.recommender import Context, Recommender
+from serving.engine.recommender import RecommendationRequest, Recommender
 from serving.engine.user_batch import UserBatch
 
 LIST_LENGTH = 100
@@ -28,13 +28,13 @@ def served_lists(bundle: Bundle, users: UserBatch, length: int = LIST_LENGTH) ->
     recommender = Recommender(bundle)
     lists = np.full((len(users), length), -1, np.int32)
     for rows in _chunks(len(users)):
-        items = recommender.rank_items(users.rows(rows), Context("home", k=length)).items
+        items = recommender.rank_items(users.rows(rows), RecommendationRequest("home", k=length)).items
         lists[rows, : items.shape[1]] = items
     return lists
 
 
 def served_outcomes(
-    bundle: Bundle, users: UserBatch, truth_of_task: Mapping[str, Truth]
+    bundle: Bundle, users: UserBatch, truth_of_task: Mapping[str, GroundTruth]
 ) -> dict[str, Outcome]:
     """Each task's probability for every candidate item of up to `OUTCOME_USERS` users, beside what happened.
 

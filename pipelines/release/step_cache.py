@@ -28,7 +28,7 @@ KEPT_WORKPLACES = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Workplace:
+class ReleaseWorkspace:
     """Where the release of one cutoff is put together."""
 
     folder: Path
@@ -42,7 +42,7 @@ class Workplace:
     @classmethod
     def begin(
         cls, settings: Settings, as_of: str, lake_versions: Mapping[str, int], start: int | None = None
-    ) -> "Workplace":
+    ) -> "ReleaseWorkspace":
         """The workplace of this cutoff with these versions of the lake's tables, made if it is not there.
 
         Args:
@@ -69,7 +69,7 @@ class Workplace:
         return cls(folder, at, inputs, start)
 
     @classmethod
-    def open(cls, settings: Settings, as_of: str) -> "Workplace":
+    def open(cls, settings: Settings, as_of: str) -> "ReleaseWorkspace":
         """The workplace that was begun for this cutoff.
 
         Raises:
@@ -151,7 +151,7 @@ def _write_whole(path: Path, content: Mapping[str, Any]) -> None:
     unfinished.replace(path)
 
 
-def clear_old_workplaces(settings: Settings, current: Workplace) -> list[str]:
+def clear_old_workplaces(settings: Settings, current: ReleaseWorkspace) -> list[str]:
     """Remove all but the newest workplaces and this one; the names of those removed."""
     if not settings.workdir.is_dir():
         return []

@@ -17,7 +17,7 @@ from pipelines.release.gate import Decision
 from pipelines.release.promotion import auto_promote as leave_to_policy
 from pipelines.release.registration import CONTENT_TAG, Measured, Origin, register_release
 from pipelines.release.registry import Registry
-from pipelines.release.step_cache import Workplace, clear_old_workplaces, instant
+from pipelines.release.step_cache import ReleaseWorkspace, clear_old_workplaces, instant
 from pipelines.release.warm_start import NOT_ASKED, WEIGHTS_FOLDER, earlier_release, fetch_start
 from pipelines.runtime.isolated_process import run_in_own_process
 from pipelines.settings import Settings, load_settings
@@ -50,7 +50,7 @@ def begin(as_of: str | None, settings: Settings | None = None) -> dict[str, Any]
     versions = {table: lake.version(table) for table in LAKE_TABLES if lake.exists(table)}
     cutoff = as_of or last_build(lake)["as_of"].isoformat()
     earlier = earlier_release(settings, instant(cutoff)) if settings.warm_start else None
-    place = Workplace.begin(settings, cutoff, versions, earlier.number if earlier else None)
+    place = ReleaseWorkspace.begin(settings, cutoff, versions, earlier.number if earlier else None)
     key = f"retrain:{place.as_of_text}:{place.inputs}"
     tags = {"as_of": place.as_of_text, "inputs": place.inputs}
     run_id = begin_run(settings, f"retrain {place.as_of:%Y-%m-%d}", key, tags=tags)
@@ -61,11 +61,11 @@ def begin(as_of: str | None, settings: Settings | None = None) -> dict[str, Any]
     return {"as_of": place.as_of_text, "run_id": run_id, "workdir": str(place.bundle)}
 
 
-def training_set(as_of: str, run_id: str, settings: Settings | None = None) -> dict[str, Any]:
+def build_training_set(as_of: str, run_id: str, settings: Settings | None = None) -> dict[str, Any]:
     """Label requests and join their features as known at each instant; `rows`, `seconds`, and more."""
     settings = settings or load_settings()
 
-    def work(place: Workplace, step: Run) -> dict[str, Any]:
+    def work(place: ReleaseWorkspace, step: Run) -> dict[str, Any]:
         place.bundle.mkdir(parents=True, exist_ok=True)
         told = _trained(settings, "training_set", "build_training_set", place)
         step.log_inputs(as_of=as_of, lake_versions=told["lake_versions"], feature_services=FEATURE_SERVICES)
@@ -76,11 +76,11 @@ def training_set(as_of: str, run_id: str, settings: Settings | None = None) -> d
     return _step("training_set", as_of, run_id, settings, work)
 
 
-def retrieval(as_of: str, run_id: str, settings: Settings | None = None) -> dict[str, Any]:
+def train_retrieval(as_of: str, run_id: str, settings: Settings | None = None) -> dict[str, Any]:
     """Train the two-tower model, from an earlier release's weights by setting; `recall_at_100`, and more."""
     settings = settings or load_settings()
 
-    def work(place: Workplace, step: Run) -> dict[str, Any]:
+    def work(place: ReleaseWorkspace, step: Run) -> dict[str, Any]:
         given: dict[str, Any] = {}
         start = fetch_start(settings, place) if settings.warm_start else NOT_ASKED
         if start.weights is not None:
@@ -94,11 +94,11 @@ def retrieval(as_of: str, run_id: str, settings: Settings | None = None) -> dict
     return _step("retrieval", as_of, run_id, settings, work)
 
 
-def ranking(as_of: str, run_id: str, settings: Settings | None = None) -> dict[str, Any]:
+def train_ranking(as_of: str, run_id: str, settings: Settings | None = None) -> dict[str, Any]:
     """Train the multi-task ranking model; `seconds`, `auc`, and more."""
     settings = settings or load_settings()
 
-    def work(place: Workplace, step: Run) -> dict[str, Any]:
+    def work(place: ReleaseWorkspace, step: Run) -> dict[str, Any]:
         told = _trained(settings, "ranking", "train_ranking", place)
         _log_training(step, told)
         return told
@@ -116,7 +116,7 @@ def evaluate(as_of: str, run_id: str, settings: Settings | None = None) -> dict[
     """
     settings = settings or load_settings()
 
-    def work(place: Workplace, step: Run) -> dict[str, Any]:
+    def work(place: ReleaseWorkspace, step: Run) -> dict[str, Any]:
         told = _in_own_process(
             settings,
             "evaluate",
@@ -149,7 +149,7 @@ def register(as_of: str, run_id: str, settings: Settings | None = None) -> dict[
     """
     settings = settings or load_settings()
 
-    def work(place: Workplace, step: Run) -> dict[str, Any]:
+    def work(place: ReleaseWorkspace, step: Run) -> dict[str, Any]:
         started = time.perf_counter()
         evaluated = _evaluated(place, run_id, settings)
         _in_own_process(
@@ -179,7 +179,7 @@ def register(as_of: str, run_id: str, settings: Settings | None = None) -> dict[
         parent.log_file(place.bundle / "report.html")
         return {**told, "seconds": round(time.perf_counter() - started, 2)}
 
-    place = Workplace.open(settings, as_of)
+    place = ReleaseWorkspace.open(settings, as_of)
     known = place.result("register")
     if known is not None and Registry(settings).find(CONTENT_TAG, known["content_sha256"]) is None:
         place.forget("register")
@@ -198,10 +198,10 @@ def _step(
     as_of: str,
     run_id: str,
     settings: Settings,
-    work: Callable[[Workplace, Run], Mapping[str, Any]],
+    work: Callable[[ReleaseWorkspace, Run], Mapping[str, Any]],
 ) -> dict[str, Any]:
     """Do one step once, in a run below the retraining's."""
-    place = Workplace.open(settings, as_of)
+    place = ReleaseWorkspace.open(settings, as_of)
 
     def tracked() -> dict[str, Any]:
         with _below(settings, name, run_id) as step:
@@ -222,7 +222,9 @@ def _below(settings: Settings, name: str, run_id: str) -> Iterator[Run]:
         raise
 
 
-def _trained(settings: Settings, step: str, function: str, place: Workplace, **given: Any) -> dict[str, Any]:
+def _trained(
+    settings: Settings, step: str, function: str, place: ReleaseWorkspace, **given: Any
+) -> dict[str, Any]:
     return _in_own_process(
         settings,
         step,
@@ -261,6 +263,6 @@ def _beside_others(told: Mapping[str, Any]) -> dict[str, float]:
     return metrics
 
 
-def _evaluated(place: Workplace, run_id: str, settings: Settings) -> dict[str, Any]:
+def _evaluated(place: ReleaseWorkspace, run_id: str, settings: Settings) -> dict[str, Any]:
     """The evaluation's result, which the step before has left."""
     return place.result("evaluate") or evaluate(place.as_of_text, run_id, settings)

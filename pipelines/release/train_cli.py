@@ -23,9 +23,9 @@ def train(as_of: str | None, as_json: bool) -> None:
 
     console = Console(quiet=as_json)
     steps: dict[str, Callable[[str, str], dict[str, Any]]] = {
-        "training_set": tasks.training_set,
-        "retrieval": tasks.retrieval,
-        "ranking": tasks.ranking,
+        "training_set": tasks.build_training_set,
+        "retrieval": tasks.train_retrieval,
+        "ranking": tasks.train_ranking,
         "evaluate": tasks.evaluate,
         "register": tasks.register,
     }

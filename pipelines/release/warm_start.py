@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipelines.release.champion_history import line_of_champions
 from pipelines.release.registry import CHAMPION, PASSED, Registry, Version
-from pipelines.release.step_cache import Workplace
+from pipelines.release.step_cache import ReleaseWorkspace
 from pipelines.settings import Settings
 from pipelines.tracking import resume
 from pipelines.training.data.feast_training_set import KEPT_WEIGHTS
@@ -55,7 +55,7 @@ def earlier_release(settings: Settings, as_of: datetime) -> Version | None:
     return max(passed, key=lambda one: (one.tags["as_of"], one.number), default=None)
 
 
-def fetch_start(settings: Settings, place: Workplace) -> Start:
+def fetch_start(settings: Settings, place: ReleaseWorkspace) -> Start:
     """The weights that the retraining in this workplace may go on from, fetched into it."""
     if place.start is None:
         return Start(None, "there is no earlier release")

@@ -9,7 +9,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def at_once(work: Callable[[Item], Result], items: Iterable[Item], count: int) -> Generator[Result]:
+def map_ordered(work: Callable[[Item], Result], items: Iterable[Item], count: int) -> Generator[Result]:
     """Yield what the work gives for each item, in order; `count` of them are under way, and no more.
 
     Worth it where the work leaves Python's lock to others, as Arrow does. What it raises is raised here.

@@ -11,7 +11,7 @@ STDERR = 2
 
 
 @contextmanager
-def held_back() -> Iterator[None]:
+def stderr_on_error_only() -> Iterator[None]:
     """Keep what anything in this process writes to stderr, and show it only if what is inside raises."""
     sys.stderr.flush()
     shown = os.dup(STDERR)

@@ -10,33 +10,33 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.runtime.concurrency import at_once
+from pipelines.runtime.concurrency import map_ordered
 from pipelines.training.config import TrainingConfig
-from pipelines.training.data.model_split import Stage, Trial
-from pipelines.training.event_training_set import TEST, TrialMaterial, users_of
+from pipelines.training.data.model_split import EvaluationPoint, ModelSplit
+from pipelines.training.event_training_set import TEST, EventTrainingSet, users_of
 from pipelines.training.item_statistics import write_state_of
 from pipelines.training.ranking import export as ranking_export
 from pipelines.training.ranking.train import train as train_ranking
 from pipelines.training.retrieval import export as retrieval_export
-from pipelines.training.retrieval.source_weights import recalls, weigh_sources
+from pipelines.training.retrieval.source_weights import fit_source_weights, recalls
 from pipelines.training.retrieval.train import train as train_retrieval
 from serving.bundle import Bundle
 from serving.engine.candidates.retrieve import retrieve
 from serving.engine.candidates.sources import most_popular
 from serving.engine.ranking import Encoder, Ranker
 
-REQUESTS_AT_ONCE = 128
+REQUEST_BATCH_SIZE = 128
 """Answered by one core at a time."""
 
 
 @dataclass(frozen=True)
-class FittedDefault:
+class AisleModel:
     """The trained bundle, ready to answer the test's requests."""
 
     bundle: Bundle
     encoder: Encoder
     ranker: Ranker
-    test: Stage
+    test: EvaluationPoint
     chosen: Mapping[str, Any]
     """What was chosen on validation, and its figures there."""
     seconds: float
@@ -44,9 +44,9 @@ class FittedDefault:
 
     def lists(self, k: int, requests: npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:
         """[R, k] items for the test's requests of these numbers, best first, -1 = none."""
-        starts = range(0, len(requests), REQUESTS_AT_ONCE)
-        parts = (requests[start : start + REQUESTS_AT_ONCE] for start in starts)
-        listed = at_once(lambda part: self._listed(k, part), parts, os.cpu_count() or 1)
+        starts = range(0, len(requests), REQUEST_BATCH_SIZE)
+        parts = (requests[start : start + REQUEST_BATCH_SIZE] for start in starts)
+        listed = map_ordered(lambda part: self._listed(k, part), parts, os.cpu_count() or 1)
         return np.concatenate([np.empty((0, k), np.int32), *listed])
 
     def _listed(self, k: int, requests: npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:
@@ -63,8 +63,8 @@ class FittedDefault:
 
 
 def fit_default(
-    trial: Trial, test: Stage, workdir: Path, choices: Mapping[str, Any] | None = None
-) -> FittedDefault:
+    trial: ModelSplit, test: EvaluationPoint, workdir: Path, choices: Mapping[str, Any] | None = None
+) -> AisleModel:
     """Train retrieval and ranking as the retraining does, and bring what is counted up to the test.
 
     Args:
@@ -75,11 +75,11 @@ def fit_default(
     """
     started = time.perf_counter()
     config = TrainingConfig.of(choices).model_copy(update={"seed": trial.seed})
-    material = TrialMaterial(trial, workdir, config, test)
+    material = EventTrainingSet(trial, workdir, config, test)
     material.begin()
     retrieval = train_retrieval(material)
     retrieval_export.export(retrieval, material)
-    weights = weigh_sources(material)
+    weights = fit_source_weights(material)
     told = recalls(material)
     ranking = train_ranking(material)
     ranking_export.export(ranking, material)
@@ -91,4 +91,4 @@ def fit_default(
         "ranking_curve": ranking.curve,
         "validation": {**told, **ranking.metrics},
     }
-    return FittedDefault(bundle, Encoder(bundle), Ranker(bundle), test, chosen, time.perf_counter() - started)
+    return AisleModel(bundle, Encoder(bundle), Ranker(bundle), test, chosen, time.perf_counter() - started)

@@ -28,7 +28,7 @@ from pipelines.training.data.feast_training_set import (
     USERS,
     TrainingSet,
 )
-from pipelines.training.data.interactions import Interactions, Shop, read_shop
+from pipelines.training.data.interactions import EncodedShop, Interactions, read_shop
 from pipelines.training.data.item_codes import CODE_COLUMNS, item_codes
 from pipelines.training.data.training_data import PROFILE_VALUES, VALIDATION
 from pipelines.training.data.user_snapshots import state_instants
@@ -42,7 +42,7 @@ USER_SERVICE, ITEM_SERVICE = "retrieval_v1", "ranking_v1"
 HISTORY_VIEW = "user_history"
 """View of the lists of what a user did last; retrieval's own requests read the events instead."""
 
-ROWS_AT_ONCE = 1_000_000
+ROW_BATCH_SIZE = 1_000_000
 """Rows of item features joined in one go: bounds the memory."""
 
 KEYS = ("user_id", "item_id", "event_timestamp")
@@ -109,11 +109,11 @@ def build(settings: Settings, as_of: datetime, workdir: Path, config: TrainingCo
     }
 
 
-def _save_items(settings: Settings, shop: Shop, material: TrainingSet) -> list[str]:
+def _save_items(settings: Settings, shop: EncodedShop, material: TrainingSet) -> list[str]:
     """Write every item's features at every instant; return their names."""
     item_ids = shop.catalogue.column("item_id").to_pandas()
     instants = list(material.instants.items())
-    at_once = max(1, ROWS_AT_ONCE // shop.n_items)
+    at_once = max(1, ROW_BATCH_SIZE // shop.n_items)
     names: list[str] = []
     for first in range(0, len(instants), at_once):
         portion = instants[first : first + at_once]
@@ -128,7 +128,7 @@ def _save_items(settings: Settings, shop: Shop, material: TrainingSet) -> list[s
     return names
 
 
-def _users_asked(shop: Shop, material: TrainingSet) -> dict[str, npt.NDArray[np.int64]]:
+def _users_asked(shop: EncodedShop, material: TrainingSet) -> dict[str, npt.NDArray[np.int64]]:
     """By instant, rows of the users with something done before it; sampled where a shop has very many."""
     first = np.full(len(shop.user_ids), np.iinfo(np.int64).max)
     np.minimum.at(first, shop.interactions.users, shop.interactions.times)
@@ -148,7 +148,7 @@ def _users_asked(shop: Shop, material: TrainingSet) -> dict[str, npt.NDArray[np.
 
 def _user_table(
     settings: Settings,
-    shop: Shop,
+    shop: EncodedShop,
     requests: list[tuple[datetime, npt.NDArray[np.int64]]],
     without: tuple[str, ...] = (),
 ) -> pa.Table:
@@ -168,14 +168,18 @@ def _user_table(
     return historical(settings, frame, USER_SERVICE, without)
 
 
-def _write_skeleton(shop: Shop, material: TrainingSet, users: pa.Table, item_features: list[str]) -> None:
+def _write_skeleton(
+    shop: EncodedShop, material: TrainingSet, users: pa.Table, item_features: list[str]
+) -> None:
     """Write the parts of the bundle that training does not change, and empty vectors."""
     config, workdir = material.config, material.workdir
     final = dict(zip(item_features, np.load(material.directory / f"items-{FINAL}.npy").T, strict=True))
     write_items(workdir, _with_prices(shop.catalogue, final))
     before = shop.interactions.before(material.split.retrieval_until)
     counts = np.bincount(before.items, minlength=shop.n_items)
-    codes = item_codes(shop.catalogue, counts, config.retrieval.minimum_events, config.retrieval.most_ids)
+    codes = item_codes(
+        shop.catalogue, counts, config.retrieval.min_item_events, config.retrieval.max_item_ids
+    )
     profiles = [
         field.name for field in users.schema if pa.types.is_string(field.type) and field.name not in KEYS
     ]
@@ -206,9 +210,11 @@ def _save_requests(material: TrainingSet, asked: dict[str, npt.NDArray[np.int64]
     return start
 
 
-def _save_user_states(settings: Settings, shop: Shop, material: TrainingSet, known_from: datetime) -> int:
+def _save_user_states(
+    settings: Settings, shop: EncodedShop, material: TrainingSet, known_from: datetime
+) -> int:
     """Write user features at the instants that retrieval looks at, as far back as features are kept."""
-    instants = state_instants(material.split, material.config.retrieval.state_days)
+    instants = state_instants(material.split, material.config.retrieval.user_snapshot_days)
     instants = [at for at in instants if at >= known_from]
     first = np.full(len(shop.user_ids), np.iinfo(np.int64).max)
     np.minimum.at(first, shop.interactions.users, shop.interactions.times)

@@ -2,14 +2,14 @@
 
 import os
 
-from pipelines.runtime.concurrency import at_once
+from pipelines.runtime.concurrency import map_ordered
 from serving.bundle import Bundle
 from serving.engine.candidates.retrieve import Candidates, parts_of, retrieve
 from serving.engine.ranking import Encoder
 from serving.engine.user_batch import UserBatch
 
 
-def offered_to(bundle: Bundle, users: UserBatch) -> Candidates:
+def generate_candidates(bundle: Bundle, users: UserBatch) -> Candidates:
     """The candidate items of B users, as `retrieve` gives them.
 
     A part of the users at a time: LiteRT and numpy leave Python's lock to others.
@@ -20,4 +20,4 @@ def offered_to(bundle: Bundle, users: UserBatch) -> Candidates:
         some = users.rows(part)
         return retrieve(bundle, some, encoder.encode(some))
 
-    return Candidates.joined(list(at_once(offer, parts_of(bundle, len(users)), os.cpu_count() or 1)))
+    return Candidates.joined(list(map_ordered(offer, parts_of(bundle, len(users)), os.cpu_count() or 1)))

@@ -17,71 +17,71 @@ Budget = Literal["full", "demo", "short"]
 BUDGETS: Mapping[Budget, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
     "full": ({}, {}),
     "demo": (
-        {"encoders": ("attention",), "dimensions": 128, "most_steps": 160, "checks": 1},
-        {"users_per_request": 1_200, "least_steps": 400},
+        {"ensemble_mixers": ("attention",), "embedding_dim": 128, "max_steps": 160, "num_validations": 1},
+        {"users_per_request": 1_200, "min_steps": 400},
     ),
     "short": (
-        {"encoders": ("attention",), "dimensions": 128, "most_steps": 120, "checks": 1},
-        {"users_per_request": 1_000, "least_steps": 150},
+        {"ensemble_mixers": ("attention",), "embedding_dim": 128, "max_steps": 120, "num_validations": 1},
+        {"users_per_request": 1_000, "min_steps": 150},
     ),
 }
 """By budget, the fields of retrieval and of ranking that differ."""
 
 
-class Frozen(BaseModel):
+class FrozenConfig(BaseModel):
     """Base of the configurations: unchangeable, and a misspelt field is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class RetrievalConfig(Frozen):
+class RetrievalConfig(FrozenConfig):
     """The sequence model."""
 
     history_length: int = Field(default=64, ge=2)
     """Events that the query encoder sees, newest first (L)."""
 
-    dimensions: int = Field(default=256, ge=8)
+    embedding_dim: int = Field(default=256, ge=8)
     """Length of each member's query and item vectors (D)."""
 
-    encoders: tuple[Encoder, ...] = Field(default=("attention", "convolution", "mingru"), min_length=1)
+    ensemble_mixers: tuple[Encoder, ...] = Field(default=("attention", "convolution", "mingru"), min_length=1)
     """How an event learns of those before it: one model each (K), from seeds one after the other, and the
     mean of their scores. Models of different kinds mistake different things."""
 
-    blocks: int = Field(default=2, ge=0)
+    num_layers: int = Field(default=2, ge=0)
     """Blocks of that over the history; none leaves two plain towers that know the last event alone."""
 
     heads: int = Field(default=2, ge=1)
     """Attention heads of each block."""
 
-    filter_width: int = Field(default=4, ge=2)
+    kernel_size: int = Field(default=4, ge=2)
     """Events under each filter of a convolution; a block's lie as many times further apart as the block's
     before."""
 
     dropout: float = Field(default=0.5, ge=0, lt=1)
-    """Share of activations dropped where events are passed over `settled_passes` times or more. Where they
-    are seen less often, there is less to learn by heart, and the share is smaller by as much."""
+    """Dropout rate of a training of at least `full_dropout_epochs` epochs. With fewer epochs there is less to
+    memorise, and the rate is lower in proportion."""
 
-    settled_passes: float = Field(default=6, gt=0)
+    full_dropout_epochs: float = Field(default=6, gt=0)
     """Passes over the events from which on dropout is whole."""
 
-    minimum_events: int = Field(default=3, ge=1)
+    min_item_events: int = Field(default=3, ge=1)
     """Events that an item needs to get a vector of its own beside its content's; rarer ones live by that."""
 
-    most_ids: int = Field(default=20_000, ge=1)
+    max_item_ids: int = Field(default=20_000, ge=1)
     """Items with a vector of their own, the most frequent ones: bounds the cost of a step."""
 
     neighbours: int = Field(default=10, ge=0)
     """Items with the most users in common, the mean of whose vectors is part of an item's own. So is the mean
     of the second vectors of as many: of the same ones or of its followers, by the kind of the model."""
 
-    one_by_one: float = Field(default=0.5, ge=0, le=1)
+    sequential_basket_share: float = Field(default=0.5, ge=0, le=1)
     """Share of the moments with several events that are learned as if these came one after the other; of the
     others only what the next moment brings is learned."""
 
-    negatives: int = Field(default=2_048, ge=1)
+    num_negatives: int = Field(default=2_048, ge=1)
     """Items drawn from the catalogue for a batch, shared by all its events."""
 
-    hard_negatives: float = Field(default=0, ge=0, lt=1)
+    hard_negative_share: float = Field(default=0, ge=0, lt=1)
     """Share of the negatives that are drawn by how often the model itself offers them in vain."""
 
     temperature: float = Field(default=0.07, ge=0.03)
@@ -93,38 +93,38 @@ class RetrievalConfig(Frozen):
     epochs: int = Field(default=9, ge=1)
     """Passes over the events, unless they make fewer or more steps than the next two fields allow."""
 
-    least_steps: int = Field(default=400, ge=1)
+    min_steps: int = Field(default=400, ge=1)
     """A small shop's events are passed over until there were so many steps."""
 
-    most_steps: int = Field(default=2_400, ge=1)
+    max_steps: int = Field(default=2_400, ge=1)
     """A large shop's training ends here; what it saw is then a sample."""
 
-    checks: int = Field(default=9, ge=1)
+    num_validations: int = Field(default=9, ge=1)
     """How often validation is looked at; the last state is kept that cannot be told from the best."""
 
     patience: int = Field(default=5, ge=1)
     """Checks without a state to keep before training stops; the last steps, which are small, often pay."""
 
     learning_rate: float = Field(default=2e-3, gt=0)
-    """Adam's first learning rate; it falls by a cosine to `last_rate` of it."""
+    """Adam's first learning rate; it falls by a cosine to `final_learning_rate_share` of it."""
 
-    last_rate: float = Field(default=0.2, ge=0, le=1)
+    final_learning_rate_share: float = Field(default=0.2, ge=0, le=1)
     """Share of the first learning rate that is left at the end, so that the weights averaged there differ."""
 
-    averaged: float = Field(default=0.2, ge=0, le=1)
+    weight_averaging_share: float = Field(default=0.2, ge=0, le=1)
     """Share of the steps over which weights are averaged, for what is looked at and kept."""
 
-    warm_steps: float = Field(default=0.5, gt=0, le=1)
+    warm_start_steps_share: float = Field(default=0.5, gt=0, le=1)
     """Share of the steps that a training makes which starts from an earlier release's weights."""
 
-    warm_rate: float = Field(default=0.1, gt=0, le=1)
+    warm_start_lr_share: float = Field(default=0.1, gt=0, le=1)
     """Share of the first learning rate that such a training begins with."""
 
-    state_days: float = Field(default=7, gt=0)
+    user_snapshot_days: float = Field(default=7, gt=0)
     """Days between the instants at which users' features are known to retrieval."""
 
 
-class RankingConfig(Frozen):
+class RankingConfig(FrozenConfig):
     """The multi-task ranking model."""
 
     requests: int = Field(default=4, ge=1)
@@ -133,28 +133,28 @@ class RankingConfig(Frozen):
     users_per_request: int = Field(default=3_000, ge=1)
     """Most users sampled at one instant."""
 
-    crosses: int = Field(default=2, ge=1)
+    num_cross_layers: int = Field(default=2, ge=1)
     """Cross layers (DCN v2)."""
 
-    projection: int = Field(default=32, ge=1)
+    cross_rank: int = Field(default=32, ge=1)
     """Rank of each cross layer's matrix."""
 
     hidden: tuple[int, ...] = (64, 32)
     """Widths of the dense layers behind the crosses."""
 
-    embedding: int = Field(default=4, ge=1)
+    profile_embedding_dim: int = Field(default=4, ge=1)
     """Length of each embedding of a profile value."""
 
     dropout: float = Field(default=0.1, ge=0, lt=1)
     """Share of activations dropped in training."""
 
-    task_weight: float = Field(default=1.0, ge=0)
+    auxiliary_loss_weight: float = Field(default=1.0, ge=0)
     """Weight of the tasks' cross-entropies beside the listwise softmax loss of the score."""
 
-    silent_share: float = Field(default=0.5, gt=0)
+    empty_list_ratio: float = Field(default=0.5, gt=0)
     """Lists without anything taken that one pass draws, as a share of the others; each stands for several."""
 
-    sampled: int = Field(default=200, ge=2)
+    items_per_list: int = Field(default=200, ge=2)
     """Items of a list that one pass looks at: what the user took, and a new draw of the others."""
 
     batch_size: int = Field(default=64, ge=1)
@@ -163,10 +163,10 @@ class RankingConfig(Frozen):
     epochs: int = Field(default=3, ge=1)
     """Passes over the lists, unless they make fewer steps than the next field asks for."""
 
-    least_steps: int = Field(default=900, ge=1)
+    min_steps: int = Field(default=900, ge=1)
     """A small shop's lists are passed over until there were so many steps."""
 
-    checks: int = Field(default=10, ge=1)
+    num_validations: int = Field(default=10, ge=1)
     """How often validation is looked at, at most; never within a pass."""
 
     patience: int = Field(default=3, ge=1)
@@ -176,7 +176,7 @@ class RankingConfig(Frozen):
     """Adam's first learning rate; it falls by a cosine to a tenth."""
 
 
-class TrainingConfig(Frozen):
+class TrainingConfig(FrozenConfig):
     """Everything that shapes a release; the same defaults for every shop."""
 
     seed: int = 0

@@ -11,7 +11,7 @@ from pipelines.training.config import TrainingConfig
 from pipelines.training.data.histories import Histories
 from pipelines.training.data.interactions import Interactions
 from pipelines.training.data.item_codes import CODE_COLUMNS, item_codes
-from pipelines.training.data.model_split import LabelledStage, Stage, Trial
+from pipelines.training.data.model_split import EvaluationPoint, LabelledPoint, ModelSplit
 from pipelines.training.data.training_data import VALIDATION, Requests, UserStates
 from pipelines.training.item_statistics import write_lookalikes, write_state_of
 from serving.bundle import Spec, write_array, write_items, write_spec
@@ -45,13 +45,13 @@ PRIOR_EVENTS = 10
 
 
 @dataclass(frozen=True)
-class TrialMaterial:
+class EventTrainingSet:
     """A trial, seen as the material of both models, with a bundle under construction in `workdir`."""
 
-    trial: Trial
+    trial: ModelSplit
     workdir: Path
     config: TrainingConfig
-    test: Stage | None = None
+    test: EvaluationPoint | None = None
     """Requests to answer in the end; nothing is learned from them."""
 
     def begin(self) -> None:
@@ -60,7 +60,7 @@ class TrialMaterial:
         write_items(self.workdir, self.trial.catalogue)
         counts = np.bincount(self.learning.items, minlength=self.n_items)
         retrieval = self.config.retrieval
-        codes = item_codes(self.trial.catalogue, counts, retrieval.minimum_events, retrieval.most_ids)
+        codes = item_codes(self.trial.catalogue, counts, retrieval.min_item_events, retrieval.max_item_ids)
         spec = Spec(
             history_length=self.config.history_length,
             history_length_retrieval=min(retrieval.history_length, self.config.history_length),
@@ -180,14 +180,16 @@ class TrialMaterial:
         return (as_held + PRIOR_EVENTS) / (held + PRIOR_EVENTS)
 
     @cached_property
-    def _stages(self) -> dict[str, Stage]:
-        stages: dict[str, Stage] = {f"ranking-{place}": one for place, one in enumerate(self.trial.ranking)}
+    def _stages(self) -> dict[str, EvaluationPoint]:
+        stages: dict[str, EvaluationPoint] = {
+            f"ranking-{place}": one for place, one in enumerate(self.trial.ranking)
+        }
         stages[VALIDATION] = self.trial.validation
         return stages if self.test is None else {**stages, TEST: self.test}
 
-    def _labelled(self, name: str) -> LabelledStage:
+    def _labelled(self, name: str) -> LabelledPoint:
         stage = self._stages[name]
-        if not isinstance(stage, LabelledStage):
+        if not isinstance(stage, LabelledPoint):
             raise KeyError(f"{name} has no labels to learn from")
         return stage
 

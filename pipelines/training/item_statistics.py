@@ -8,12 +8,12 @@ import pyarrow.parquet as pq
 
 from pipelines.training.baselines.complements import bought_together
 from pipelines.training.baselines.content import similar_items
-from pipelines.training.baselines.fit_data import Known, type_weights
+from pipelines.training.baselines.fit_data import FitData, type_weights
 from pipelines.training.baselines.item_knn import nearest_items
 from pipelines.training.baselines.popularity import popularity_at
 from pipelines.training.baselines.sequence_rules import followers
 from pipelines.training.data.feast_training_set import COUNTED, TrainingSet
-from pipelines.training.data.training_data import Material, type_codes
+from pipelines.training.data.training_data import TrainingData, type_codes
 from serving.bundle import write_array
 from serving.bundle.layout import ITEMS
 
@@ -36,13 +36,13 @@ def write_item_state(workdir: Path | str, at: datetime | str, into: Path | None 
     write_state_of(material, material.name_of(at), into)
 
 
-def write_state_of(material: Material, name: str, into: Path | None = None) -> None:
+def write_state_of(material: TrainingData, name: str, into: Path | None = None) -> None:
     """Write everything that is counted, as of the stage of that name."""
     directory = into or material.workdir
     write_quick_state(material, name, directory)
     catalogue = pq.read_table(material.workdir / ITEMS)
     events = material.known(name)
-    known = Known(
+    known = FitData(
         events, material.n_users, catalogue, type_weights(material.event_types), material.config.seed
     )
     bought = events.rows(np.isin(events.types, type_codes(material.event_types, material.target_types)))
@@ -56,14 +56,14 @@ def write_state_of(material: Material, name: str, into: Path | None = None) -> N
         write_array(directory, f"{kind}_scores", lists.scores)
 
 
-def write_lookalikes(material: Material) -> None:
+def write_lookalikes(material: TrainingData) -> None:
     """Write the items that are described most like each item; they change with the catalogue alone."""
     lists = similar_items(pq.read_table(material.workdir / ITEMS), neighbours=LOOKALIKES)
     write_array(material.workdir, "lookalikes", lists.items)
     write_array(material.workdir, "lookalike_scores", lists.scores)
 
 
-def write_quick_state(material: Material, name: str, into: Path | None = None) -> None:
+def write_quick_state(material: TrainingData, name: str, into: Path | None = None) -> None:
     """Write what changes from day to day: popularity and item features, leaving the lists as they are.
 
     The lists change over months and cost seconds; the ranking stage's instants share those of the first.

@@ -19,7 +19,7 @@ from pipelines.training.data.feast_training_set import COUNTED, KEPT_WEIGHTS, TE
 from pipelines.training.item_statistics import write_item_state, write_state_of
 
 if TYPE_CHECKING:
-    from pipelines.training.retrieval.checkpoint import KeptWeights
+    from pipelines.training.retrieval.checkpoint import Checkpoint
 
 LOG = logging.getLogger(__name__)
 
@@ -60,9 +60,9 @@ def train_retrieval(
         start_from: Weights of an earlier release to go on from, if they fit and may be used; else training
             is anew, and `warm_start` tells why.
     """
-    from pipelines.training.retrieval.checkpoint import KeptWeights
+    from pipelines.training.retrieval.checkpoint import Checkpoint
     from pipelines.training.retrieval.export import export
-    from pipelines.training.retrieval.source_weights import recalls, weigh_sources
+    from pipelines.training.retrieval.source_weights import fit_source_weights, recalls
     from pipelines.training.retrieval.train import train
     from serving.bundle import Bundle
 
@@ -73,9 +73,9 @@ def train_retrieval(
         trained = train(material, start)
         bundle, config = Bundle.open(material.workdir), material.config.retrieval
         weights = material.directory / KEPT_WEIGHTS
-        KeptWeights.of(trained.members, bundle, config, material.split).save(weights)
+        Checkpoint.of(trained.members, bundle, config, material.split).save(weights)
         parity = export(trained, material)
-        shares = weigh_sources(material)
+        shares = fit_source_weights(material)
         return {
             **recalls(material),
             **{f"{source}_weight": weight for source, weight in shares.items()},
@@ -135,18 +135,18 @@ def instant_of(value: datetime | str) -> datetime:
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 
-def _start(material: TrainingSet, path: Path | str | None) -> "tuple[KeptWeights | None, list[str]]":
+def _start(material: TrainingSet, path: Path | str | None) -> "tuple[Checkpoint | None, list[str]]":
     """The weights to go on from; None, with the reasons, where training is anew."""
-    from pipelines.training.retrieval.checkpoint import KeptWeights
-    from pipelines.training.retrieval.warm_start import misfits, times_in_the_way
+    from pipelines.training.retrieval.checkpoint import Checkpoint
+    from pipelines.training.retrieval.warm_start import incompatibilities, leakage_reasons
 
     if path is None:
         return None, ["no weights were given to go on from"]
     try:
-        kept = KeptWeights.open(Path(path))
+        kept = Checkpoint.open(Path(path))
     except TrainingError as error:
         return None, [str(error)]
-    reasons = times_in_the_way(kept, material.split) or misfits(kept, material)
+    reasons = leakage_reasons(kept, material.split) or incompatibilities(kept, material)
     if reasons:
         LOG.warning("retrieval is trained anew: %s", "; ".join(reasons))
         return None, reasons

@@ -16,7 +16,7 @@ import sys
 from typing import Any
 
 from pipelines.errors import TrainingError
-from pipelines.runtime.stderr import held_back
+from pipelines.runtime.stderr import stderr_on_error_only
 
 if "tensorflow" in sys.modules and os.environ.get("TF_USE_LEGACY_KERAS") != "1":
     raise TrainingError(
@@ -28,7 +28,7 @@ os.environ.setdefault("TF_CPU_ALLOCATOR_USE_BFC", "true")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 # It tells of missing GPUs on stderr whatever the level; looking for devices is what tells of them.
-with held_back():
+with stderr_on_error_only():
     import tensorflow as tf
     import tensorflow_recommenders as tfrs
 

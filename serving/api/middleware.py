@@ -33,7 +33,7 @@ SECURITY_HEADERS = {
 }
 
 
-class Guard:
+class RequestMiddleware:
     """Wraps the application.
 
     Args:

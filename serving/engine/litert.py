@@ -30,7 +30,7 @@ def signatures_of(path: Path) -> list[str]:
     return list(_opened(path).get_signature_list())
 
 
-class Graph:
+class LiteRtModel:
     """A LiteRT graph of batch size 1 and fixed shapes."""
 
     def __init__(self, path: Path, inputs: Shapes, outputs: Shapes, signature: str = SIGNATURE) -> None:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from serving.bundle import Bundle
 from serving.engine.candidates.retrieve import Candidates
-from serving.engine.litert import SIGNATURE, Arrays, Graph, Shapes, signatures_of
+from serving.engine.litert import SIGNATURE, Arrays, LiteRtModel, Shapes, signatures_of
 from serving.engine.user_batch import UserBatch
 from serving.errors import BundleError
 
@@ -84,7 +84,7 @@ def ranker_inputs(bundle: Bundle, users: UserBatch, candidates: Candidates) -> A
     }
 
 
-def placed_among(bundle: Bundle, items: Integers, queries: Floats | None, offered: Candidates) -> Candidates:
+def as_candidates(bundle: Bundle, items: Integers, queries: Floats | None, offered: Candidates) -> Candidates:
     """Items `[B, T]` as candidate items, with what the sources say of those among the offered, else 0."""
     by_item = np.argsort(offered.items, axis=1, kind="stable")
     width = offered.source_scores.shape[2]
@@ -118,7 +118,7 @@ class Encoder:
         shorter = (length for length in range(1, longest) if f"{UP_TO}{length}" in present)
         named = {**{length: f"{UP_TO}{length}" for length in shorter}, longest: SIGNATURE}
         self._graphs = {
-            length: Graph(
+            length: LiteRtModel(
                 path,
                 inputs={
                     "history_vectors": ((1, length, width), np.float32),
@@ -156,7 +156,7 @@ class Ranker:
         """
         spec, width = bundle.spec, bundle.spec.candidates
         self._bundle = bundle
-        self._graph = Graph(
+        self._graph = LiteRtModel(
             _required(bundle.ranker_path, "ranker.tflite"),
             inputs={
                 "history_codes": ((1, spec.history_length, 1 + len(spec.code_columns)), np.int32),

@@ -10,15 +10,15 @@ from serving.bundle import Bundle
 from serving.bundle.catalogue import levels_of
 from serving.engine.candidates.retrieve import Candidates, retrieve
 from serving.engine.candidates.sources import Mask, most_popular
-from serving.engine.ranking import Encoder, Ranker, placed_among
-from serving.engine.related_items import going_with, popular_beside, similar_to
-from serving.engine.request import Context, RankedLists, Recommendation, Relation
-from serving.engine.reranking import RerankSettings, Rhythms, purchase_rhythms, rerank
+from serving.engine.ranking import Encoder, Ranker, as_candidates
+from serving.engine.related_items import complements_of, popular_fallback, similar_items
+from serving.engine.request import RankedLists, Recommendation, RecommendationRequest, Relation
+from serving.engine.reranking import PurchaseHistory, RerankSettings, purchase_history, rerank
 from serving.engine.user_batch import UserBatch, empty_user
 from serving.explanations.explainer import Anchor, Explainer
 from serving.explanations.reasons import Reason
 
-__all__ = ["Context", "RankedLists", "Recommendation", "Recommender"]
+__all__ = ["RankedLists", "Recommendation", "RecommendationRequest", "Recommender"]
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int32]
@@ -58,14 +58,14 @@ class Recommender:
     def warm_up(self) -> None:
         """Run the whole chain once for nobody, so that the first shopper does not wait."""
         nobody = empty_user(self.bundle)
-        self.standing(nobody, self.bundle.popularity_order[None, :10], None)
-        self.recommend(nobody, Context())
+        self.discounted_rank(nobody, self.bundle.popularity_order[None, :10], None)
+        self.recommend(nobody, RecommendationRequest())
 
     def recommend(
-        self, users: UserBatch, context: Context, language: str = "en"
+        self, users: UserBatch, context: RecommendationRequest, language: str = "en"
     ) -> list[list[Recommendation]]:
         """One list per user, best first, with names, prices and reasons."""
-        rhythms = purchase_rhythms(self.bundle, users)
+        rhythms = purchase_history(self.bundle, users)
         ranked = self.rank_items(users, context, rhythms)
         anchors, category = self._anchors(context), self._category_name(context)
         lists = []
@@ -74,10 +74,12 @@ class Recommender:
             lists.append(self._described(ranked, row, explainer, anchors, category, language))
         return lists
 
-    def rank_items(self, users: UserBatch, context: Context, rhythms: Rhythms | None = None) -> RankedLists:
+    def rank_items(
+        self, users: UserBatch, context: RecommendationRequest, rhythms: PurchaseHistory | None = None
+    ) -> RankedLists:
         """The same lists as arrays, without texts; evaluation reads these."""
         bundle = self.bundle
-        rhythms = purchase_rhythms(bundle, users) if rhythms is None else rhythms
+        rhythms = purchase_history(bundle, users) if rhythms is None else rhythms
         filters = replace(context.filters, exclude_ids=(*context.filters.exclude_ids, *context.cart))
         allowed = filters.mask(bundle)
         if context.surface == "item" and (item := bundle.index_of(context.item_id)) >= 0:
@@ -94,7 +96,7 @@ class Recommender:
             allowed = inside if inside.any() else allowed
         return self._personal(users, context, allowed, rhythms)
 
-    def standing(self, users: UserBatch, items: Integers, allowed: Mask | None) -> Floats:
+    def discounted_rank(self, users: UserBatch, items: Integers, allowed: Mask | None) -> Floats:
         """[B, T] how high each item stands in the ranker's order of `items`: 1 / log2(1 + place).
 
         1 for the first, .63 for the second, .29 for the tenth: DCG's discount (Järvelin, Kekäläinen 2002).
@@ -102,7 +104,7 @@ class Recommender:
         """
         queries = self._encoder.encode(users) if self._encoder else None
         offered = retrieve(self.bundle, users, queries, allowed=allowed)
-        scores = self._scores(users, placed_among(self.bundle, items, queries, offered))
+        scores = self._scores(users, as_candidates(self.bundle, items, queries, offered))
         places = 1 + np.argsort(np.argsort(-scores, axis=1, kind="stable"), axis=1)
         return np.asarray(1 / np.log2(1 + places), np.float32)
 
@@ -114,7 +116,7 @@ class Recommender:
         return np.where(candidates.items >= 0, 1 / places, np.float32(-np.inf))
 
     def _personal(
-        self, users: UserBatch, context: Context, allowed: Mask | None, rhythms: Rhythms
+        self, users: UserBatch, context: RecommendationRequest, allowed: Mask | None, rhythms: PurchaseHistory
     ) -> RankedLists:
         """Home and category: the whole chain; what is popular for those of whom no event is known."""
         bundle, shape = self.bundle, (len(users), self.bundle.spec.candidates)
@@ -141,34 +143,39 @@ class Recommender:
     def _related(
         self,
         users: UserBatch,
-        context: Context,
+        context: RecommendationRequest,
         anchors: list[int],
         relation: Relation,
         allowed: Mask | None,
-        rhythms: Rhythms,
+        rhythms: PurchaseHistory,
     ) -> RankedLists:
         """Item and cart: what is related, in an order that also knows the shopper; then what is popular."""
         bundle, width = self.bundle, self.bundle.spec.candidates
         if relation == "similar":
-            strength = similar_to(bundle, anchors[0], allowed, width)
+            strength = similar_items(bundle, anchors[0], allowed, width)
         else:
-            strength = going_with(bundle, anchors, allowed, width)
+            strength = complements_of(bundle, anchors, allowed, width)
         related = np.argsort(-strength, kind="stable")[: np.count_nonzero(strength)].astype(np.int32)
-        filler = popular_beside(bundle, anchors, related, allowed, context.k - len(related))
+        filler = popular_fallback(bundle, anchors, related, allowed, context.k - len(related))
         items = np.tile(np.concatenate([related, filler]), (len(users), 1))
         scores = np.zeros(items.shape, np.float32)
         scores[:, : len(related)] = strength[related] / max(float(strength.max()), 1e-9)
         scores[:, len(related) :] = -0.01 * np.arange(1, len(filler) + 1)
         warm = np.flatnonzero(users.has_history)
         if len(warm) and len(related):
-            own = self.standing(users.rows(warm), items[warm, : len(related)], allowed)
+            own = self.discounted_rank(users.rows(warm), items[warm, : len(related)], allowed)
             scores[warm, : len(related)] += PERSONAL_WEIGHT[relation] * own
         sources = np.full(items.shape, self.source_names.index(relation), np.int8)
         sources[:, len(related) :] = self.source_names.index("popularity")
         return self._finished(users, context, RankedLists(items, scores, sources), relation, rhythms)
 
     def _finished(
-        self, users: UserBatch, context: Context, lists: RankedLists, kind: str, rhythms: Rhythms
+        self,
+        users: UserBatch,
+        context: RecommendationRequest,
+        lists: RankedLists,
+        kind: str,
+        rhythms: PurchaseHistory,
     ) -> RankedLists:
         """The lists sorted by score, re-ranked and cut to k."""
         lists = lists.reordered(np.argsort(-lists.scores, axis=1, kind="stable"))
@@ -193,14 +200,14 @@ class Recommender:
             answer.append(recommendation(self.bundle, item, score, place + 1, source, reason, language))
         return answer
 
-    def _anchors(self, context: Context) -> list[Anchor]:
+    def _anchors(self, context: RecommendationRequest) -> list[Anchor]:
         if context.surface == "item" and (item := self.bundle.index_of(context.item_id)) >= 0:
             return [Anchor(item, complement=context.relation == "bought_together")]
         if context.surface != "cart":
             return []
         return [Anchor(item, True) for item in self.bundle.indices_of(context.cart).tolist() if item >= 0]
 
-    def _category_name(self, context: Context) -> str | None:
+    def _category_name(self, context: RecommendationRequest) -> str | None:
         """The last level of the category that the list is about, as the catalogue writes it."""
         category = context.category if context.surface in ("category", "item") else None
         levels = levels_of(category or context.filters.category or "")

@@ -21,7 +21,7 @@ STAND_INS = 10
 """Similar items whose complements stand in for those of an item that was never in a basket."""
 
 
-def similar_to(bundle: Bundle, item: int, allowed: Mask | None, limit: int) -> Scores:
+def similar_items(bundle: Bundle, item: int, allowed: Mask | None, limit: int) -> Scores:
     """How like the item every other one is: the shelf, vectors, descriptions, and shared buyers.
 
     An item without history has its shelf, its description and a vector made from both.
@@ -36,7 +36,7 @@ def similar_to(bundle: Bundle, item: int, allowed: Mask | None, limit: int) -> S
     return _best_of(scores, np.array([item]), allowed, limit)
 
 
-def going_with(bundle: Bundle, items: Sequence[int], allowed: Mask | None, limit: int) -> Scores:
+def complements_of(bundle: Bundle, items: Sequence[int], allowed: Mask | None, limit: int) -> Scores:
     """How well every item goes with all of `items` together: the sum over their complements.
 
     For an item that was never bought with another, the complements of the items most like it stand in.
@@ -59,7 +59,7 @@ def shared_shelf(bundle: Bundle, item: int) -> Floats:
     return shares[catalogue.category_codes]
 
 
-def popular_beside(
+def popular_fallback(
     bundle: Bundle, anchors: Sequence[int], taken: npt.NDArray[np.int32], allowed: Mask | None, limit: int
 ) -> npt.NDArray[np.int32]:
     """Popular items of the first anchor's top category, then popular items of all; none that is taken."""
@@ -78,7 +78,7 @@ def popular_beside(
 
 
 def _borrowed(bundle: Bundle, item: int) -> Scores:
-    like = similar_to(bundle, item, None, STAND_INS)
+    like = similar_items(bundle, item, None, STAND_INS)
     stand_ins = np.flatnonzero(like)
     strength = like[stand_ins] / max(float(like.max(initial=0)), 1e-9)
     scores = np.zeros(bundle.n_items, np.float32)

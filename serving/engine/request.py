@@ -17,7 +17,7 @@ Relation = Literal["similar", "bought_together"]
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class RecommendationRequest:
     """What a list is for."""
 
     surface: Surface = "home"

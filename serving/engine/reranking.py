@@ -43,7 +43,7 @@ class RerankSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class Rhythms:
+class PurchaseHistory:
     """When and how regularly users bought items: one row per user and item that was bought."""
 
     keys: npt.NDArray[np.int64]
@@ -64,11 +64,11 @@ class Rhythms:
         places = np.minimum(np.searchsorted(self.keys, wanted), len(self.keys) - 1)
         return np.where((self.keys[places] == wanted) & (items >= 0), places, -1)
 
-    def of_user(self, row: int) -> "Rhythms":
+    def of_user(self, row: int) -> "PurchaseHistory":
         """The part of one user, as that of a batch of one."""
         first, last = np.searchsorted(self.keys, (row * self.n_items, (row + 1) * self.n_items))
         part = slice(int(first), int(last))
-        return Rhythms(
+        return PurchaseHistory(
             self.keys[part] - row * self.n_items,
             self.last_age_s[part],
             self.interval_s[part],
@@ -77,7 +77,7 @@ class Rhythms:
         )
 
 
-def purchase_rhythms(bundle: Bundle, users: UserBatch) -> Rhythms:
+def purchase_history(bundle: Bundle, users: UserBatch) -> PurchaseHistory:
     """Each user's purchases by item; several on one day count as one."""
     codes = [
         place for place, name in enumerate(bundle.spec.event_types, 1) if name in bundle.spec.target_types
@@ -89,7 +89,7 @@ def purchase_rhythms(bundle: Bundle, users: UserBatch) -> Rhythms:
     order = np.lexsort((ages, keys))
     keys, ages = keys[order], ages[order]
     if not len(keys):
-        return Rhythms(keys, ages, ages, keys, bundle.n_items)
+        return PurchaseHistory(keys, ages, ages, keys, bundle.n_items)
     days = np.floor(ages / DAY_S)
     is_first, is_new_day = np.ones(len(keys), bool), np.ones(len(keys), bool)
     is_first[1:] = keys[1:] != keys[:-1]
@@ -99,7 +99,7 @@ def purchase_rhythms(bundle: Bundle, users: UserBatch) -> Rhythms:
     counts = np.add.reduceat(is_new_day, starts, dtype=np.int64)
     with np.errstate(invalid="ignore", divide="ignore"):
         interval = np.where(counts > 1, (ages[ends] - ages[starts]) / (counts - 1), np.nan)
-    return Rhythms(keys[starts], ages[starts], interval, counts, bundle.n_items)
+    return PurchaseHistory(keys[starts], ages[starts], interval, counts, bundle.n_items)
 
 
 def rerank(
@@ -107,14 +107,14 @@ def rerank(
     users: UserBatch,
     items: Integers,
     settings: RerankSettings,
-    rhythms: Rhythms | None = None,
+    rhythms: PurchaseHistory | None = None,
 ) -> npt.NDArray[np.int64]:
     """[B, C] the new order of ranked lists, as columns of `items` [B, C] (-1 = padding stays behind)."""
-    rhythms = purchase_rhythms(bundle, users) if rhythms is None else rhythms
+    rhythms = purchase_history(bundle, users) if rhythms is None else rhythms
     width = items.shape[1]
     places = np.broadcast_to(np.arange(width), items.shape).astype(np.int64)
     key = places + width * 1_000 * (items < 0)
-    too_early = is_just_bought(bundle, users, items, settings, rhythms)
+    too_early = is_repurchase_too_soon(bundle, users, items, settings, rhythms)
     if too_early.any():
         key = key + width * 100 * too_early
     if settings.max_per_category > 0:
@@ -126,8 +126,8 @@ def rerank(
     return np.argsort(key, axis=1, kind="stable")
 
 
-def is_just_bought(
-    bundle: Bundle, users: UserBatch, items: Integers, settings: RerankSettings, rhythms: Rhythms
+def is_repurchase_too_soon(
+    bundle: Bundle, users: UserBatch, items: Integers, settings: RerankSettings, rhythms: PurchaseHistory
 ) -> npt.NDArray[np.bool_]:
     """[B, C] whether the user has no need of the item yet: it is in the cart, or came home lately.
 

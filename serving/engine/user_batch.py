@@ -48,7 +48,7 @@ class UserBatch:
 
 
 @dataclass(frozen=True, slots=True)
-class LiveEvent:
+class RecentEvent:
     """An event that has not come back through the feature store yet."""
 
     item_id: str
@@ -135,7 +135,7 @@ def empty_user(bundle: Bundle) -> UserBatch:
     return user_batch(bundle, [{}], [0.0])
 
 
-def with_live_events(row: Mapping[str, Any], events: Iterable[LiveEvent]) -> dict[str, Any]:
+def with_live_events(row: Mapping[str, Any], events: Iterable[RecentEvent]) -> dict[str, Any]:
     """A feature row whose history starts with the user's live events, newest first, each event once.
 
     Events that the feature store has caught up with (same item, type and second) are not doubled.

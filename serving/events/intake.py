@@ -12,7 +12,7 @@ from serving.api.requests import EventIn, RejectedEvent, is_plausible
 from serving.clock import Clock
 from serving.errors import EventLogError
 from serving.events.log import EventLog
-from serving.sessions.recent_events import LiveHistory
+from serving.sessions.recent_events import RecentEvents
 
 REMEMBERED_IDS = 500_000
 """Event ids kept to recognise a repeat at once; an older repeat is recognised when it is ingested."""
@@ -22,7 +22,7 @@ CLOCK_SKEW = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class IntakeResult:
     """What became of one event of a batch."""
 
     index: int
@@ -43,14 +43,14 @@ class EventIntake:
         event_types: Types that the shop sends.
     """
 
-    def __init__(self, log: EventLog, live: LiveHistory, clock: Clock, event_types: Collection[str]) -> None:
+    def __init__(self, log: EventLog, live: RecentEvents, clock: Clock, event_types: Collection[str]) -> None:
         self._log = log
         self._live = live
         self._clock = clock
         self._event_types = tuple(event_types)
         self._ids: OrderedDict[str, asyncio.Task[None] | None] = OrderedDict()
 
-    def recall(self, events: Iterable[Mapping[str, Any]]) -> None:
+    def restore_from_log(self, events: Iterable[Mapping[str, Any]]) -> None:
         """Know again what the log held when the process started."""
         for event in events:
             if isinstance(event.get("event_id"), str):
@@ -58,28 +58,28 @@ class EventIntake:
             if isinstance(event.get("event_at"), str) and isinstance(event.get("user_id"), str):
                 self._live.add([event])
 
-    async def take(self, batch: Sequence[EventIn | RejectedEvent]) -> list[Verdict]:
+    async def take(self, batch: Sequence[EventIn | RejectedEvent]) -> list[IntakeResult]:
         """Judge and keep the events; when this returns, those accepted are on disk.
 
         Raises:
             EventLogError: They could not be made durable; none of this batch is kept.
         """
-        verdicts: list[Verdict] = []
+        verdicts: list[IntakeResult] = []
         rows: dict[str, dict[str, Any]] = {}
         writing: set[asyncio.Task[None]] = set()
         for index, event in enumerate(batch):
             if isinstance(event, RejectedEvent):
-                verdicts.append(Verdict(index, "rejected", reasons=tuple(event.reasons)))
+                verdicts.append(IntakeResult(index, "rejected", reasons=tuple(event.reasons)))
             elif reasons := self._reasons_against(event):
-                verdicts.append(Verdict(index, "rejected", event.event_id, tuple(reasons)))
+                verdicts.append(IntakeResult(index, "rejected", event.event_id, tuple(reasons)))
             elif event.event_id is not None and (event.event_id in rows or event.event_id in self._ids):
                 if (task := self._ids.get(event.event_id)) is not None:
                     writing.add(task)
-                verdicts.append(Verdict(index, "duplicate", event.event_id))
+                verdicts.append(IntakeResult(index, "duplicate", event.event_id))
             else:
                 event_id = event.event_id or uuid.uuid4().hex
                 rows[event_id] = self._row(event, event_id)
-                verdicts.append(Verdict(index, "accepted", event_id))
+                verdicts.append(IntakeResult(index, "accepted", event_id))
         if rows:
             task = asyncio.create_task(self._keep(rows))
             for event_id in rows:

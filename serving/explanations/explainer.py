@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from serving.bundle import Bundle
-from serving.engine.reranking import CART, DAY_S, HOUR_S, Rhythms, purchase_rhythms
+from serving.engine.reranking import CART, DAY_S, HOUR_S, PurchaseHistory, purchase_history
 from serving.engine.user_batch import UserBatch
 from serving.explanations.reasons import Reason, bought
 
@@ -34,10 +34,10 @@ class Anchor:
 class Explainer:
     """Reasons for the items shown to one user."""
 
-    def __init__(self, bundle: Bundle, user: UserBatch, rhythms: Rhythms | None = None) -> None:
+    def __init__(self, bundle: Bundle, user: UserBatch, rhythms: PurchaseHistory | None = None) -> None:
         """Look the user's history through once; `user` is a batch of one, as are its rhythms."""
         self._bundle = bundle
-        rhythms = purchase_rhythms(bundle, user) if rhythms is None else rhythms
+        rhythms = purchase_history(bundle, user) if rhythms is None else rhythms
         self._rhythms = rhythms
         # Where looking or rating is all that a shop knows, nothing is said to be bought.
         buys = not set(BECAUSE) & set(bundle.spec.target_types)

@@ -10,7 +10,7 @@ _one_at_a_time = threading.RLock()
 
 
 @contextmanager
-def without_runtime_type_checks() -> Iterator[None]:
+def typeguard_disabled() -> Iterator[None]:
     """Keep typeguard from rewriting Feast's classes while they are imported; that takes five seconds.
 
     Feast is imported by our own door to it, and by MLflow's client with its first request over HTTP: Feast

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from serving.errors import FeatureLookupError
-from serving.features.fast_import import without_runtime_type_checks
+from serving.features.fast_import import typeguard_disabled
 from serving.features.online_store.redis_url import feast_connection
 from serving.settings import ServingSettings
 
@@ -172,7 +172,7 @@ def _open(settings: ServingSettings) -> _Store:
     """
     registry = settings.feast_registry or str(settings.home / "feast" / "registry.db")
     online_store = _online_store(settings)
-    with without_runtime_type_checks():
+    with typeguard_disabled():
         from feast import FeatureStore, RepoConfig
 
     try:

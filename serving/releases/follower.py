@@ -62,7 +62,7 @@ class RegistryState:
 
 
 @dataclass(frozen=True)
-class Listeners:
+class ReleaseObserver:
     """Who is told what happens to releases."""
 
     swapped: Callable[[Release], None]
@@ -86,7 +86,7 @@ class Releases:
         registry: Registry,
         cache: ReleaseCache,
         public_keys: Sequence[Path],
-        listeners: Listeners,
+        listeners: ReleaseObserver,
     ) -> None:
         self._registry = registry
         self._cache = cache
@@ -116,16 +116,16 @@ class Releases:
     def follow(self, poll_seconds: float) -> None:
         """Look at the registry every `poll_seconds` from a thread of its own, until `stop`."""
 
-        def look_again_and_again() -> None:
+        def poll_forever() -> None:
             while not self._stopping.is_set():
                 try:
-                    self.look()
+                    self.poll_once()
                 except Exception:
                     # The follower must outlive whatever a look ran into; the next one may succeed.
                     logger.exception("a look at the registry failed")
                 self._stopping.wait(poll_seconds)
 
-        self._follower = threading.Thread(target=look_again_and_again, name="releases", daemon=True)
+        self._follower = threading.Thread(target=poll_forever, name="releases", daemon=True)
         self._follower.start()
 
     def stop(self, limit_s: float = 2.0) -> None:
@@ -134,7 +134,7 @@ class Releases:
         if self._follower is not None:
             self._follower.join(limit_s)
 
-    def look(self) -> None:
+    def poll_once(self) -> None:
         """Look at the registry once and serve its champion if it holds."""
         try:
             champion = self._registry.champion()

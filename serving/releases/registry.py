@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from serving.errors import RegistryError
-from serving.features.fast_import import without_runtime_type_checks
+from serving.features.fast_import import typeguard_disabled
 
 CHAMPION = "champion"
 BUNDLE_FOLDER = "artifacts/bundle"
@@ -117,7 +117,7 @@ class Registry:
 
                 self._client = MlflowClient(self._tracking_uri, self._tracking_uri)
                 if self._tracking_uri.startswith("http"):
-                    with without_runtime_type_checks():
+                    with typeguard_disabled():
                         # The client would load its plugins, Feast among them, with its first request.
                         importlib.import_module("mlflow.tracking.request_header.registry")
             return self._client

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from serving.bundle import Bundle
 from serving.engine.filtering import Filters
 from serving.engine.recommender import Recommender, recommendation
-from serving.engine.request import Context, Recommendation
+from serving.engine.request import Recommendation, RecommendationRequest
 from serving.engine.user_batch import UserBatch, empty_user
 from serving.explanations.explainer import Explainer
 from serving.explanations.messages import MESSAGES, sentence
@@ -59,7 +59,7 @@ class SearchAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reading:
+class ParsedQuery:
     """How what was typed is understood."""
 
     groups: list[list[str]]
@@ -116,13 +116,15 @@ class SearchEngine:
             did_you_mean=reading.corrected,
         )
 
-    def _understand(self, index: TextIndex, text: str, words: list[str], request: SearchRequest) -> _Reading:
+    def _understand(
+        self, index: TextIndex, text: str, words: list[str], request: SearchRequest
+    ) -> ParsedQuery:
         """The strictest reading of the words that finds something."""
         filters, language = request.filters, request.language
         groups = [self._forms(index, word) for word in words]
         known = [group for group in groups if group]
         if len(known) == len(groups) and index.count(groups, filters):
-            return _Reading(groups, None, "exact")
+            return ParsedQuery(groups, None, "exact")
         corrections = [
             group[:1] or self._corrected(index, word) for group, word in zip(groups, words, strict=True)
         ]
@@ -137,18 +139,18 @@ class SearchEngine:
             instead = sentence(
                 MESSAGES, "corrected", language, {"text": _quoted(text), "corrected": corrected}
             )
-            return _Reading(usable, None, "fuzzy", instead, corrected)
+            return ParsedQuery(usable, None, "fuzzy", instead, corrected)
         half = max(1, len(usable) // 2)
         for needed in dict.fromkeys((half, 1)):
             if len(usable) > needed and index.count(usable, filters, needed):
-                return _Reading(
+                return ParsedQuery(
                     usable, needed, "fuzzy", sentence(MESSAGES, "some", language, {"text": _quoted(text)})
                 )
         found_elsewhere = bool(usable) and index.count(usable, Filters(in_stock_only=False), 1) > 0
         reason = sentence(
             MESSAGES, "filtered" if found_elsewhere else "nothing", language, {"text": _quoted(text)}
         )
-        return _Reading([], None, "nothing", reason)
+        return ParsedQuery([], None, "nothing", reason)
 
     def _forms(self, index: TextIndex, word: str) -> list[str]:
         """The word where the catalogue has it, else the words that it is the beginning of."""
@@ -175,7 +177,9 @@ class SearchEngine:
         if not user.has_history[0]:
             scores += POPULARITY_WEIGHT * self._popularity[hits.items]
         elif len(first):
-            scores[:RANKED] += PERSONAL_WEIGHT * self._recommender.standing(user, first[None, :], None)[0]
+            scores[:RANKED] += (
+                PERSONAL_WEIGHT * self._recommender.discounted_rank(user, first[None, :], None)[0]
+            )
         order = np.argsort(-scores[:RANKED], kind="stable")
         order = np.concatenate([order, np.arange(len(order), len(hits.items))])
         return hits.items[order], scores[order].astype(np.float32)
@@ -192,7 +196,7 @@ class SearchEngine:
             items, 0 if text else total, self._facets_of_all(request.filters), match, message, None
         )
 
-    def _instead(self, request: SearchRequest, user: UserBatch, reading: _Reading) -> SearchAnswer:
+    def _instead(self, request: SearchRequest, user: UserBatch, reading: ParsedQuery) -> SearchAnswer:
         """No result: what suits the person within the filters, else within none; said so in the message."""
         items = self._suggested(request, user, 0)
         if not items:
@@ -203,7 +207,7 @@ class SearchEngine:
 
     def _suggested(self, request: SearchRequest, user: UserBatch, offset: int) -> list[Recommendation]:
         wanted = min(offset + request.k, self._bundle.n_items)
-        context = Context(
+        context = RecommendationRequest(
             surface="home", k=min(wanted, self._bundle.spec.candidates), filters=request.filters
         )
         (items,) = self._recommender.recommend(user, context, request.language)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from serving.engine.user_batch import LiveEvent
+from serving.engine.user_batch import RecentEvent
 
 NOT_HISTORY = frozenset({"impression", "search"})
 """Event types that say what was shown or asked, not what the shopper turned to."""
@@ -19,7 +19,7 @@ COUNTED_ITEMS = 100_000
 """Items whose popularity is counted; beyond it the least popular ones are forgotten."""
 
 
-class LiveHistory:
+class RecentEvents:
     """The newest events of each user, and what is popular among them.
 
     Args:
@@ -30,7 +30,7 @@ class LiveHistory:
     def __init__(self, events_per_user: int, users: int) -> None:
         self._events_per_user = events_per_user
         self._users = users
-        self._events: OrderedDict[str, deque[LiveEvent]] = OrderedDict()
+        self._events: OrderedDict[str, deque[RecentEvent]] = OrderedDict()
         self._weights: defaultdict[str, float] = defaultdict(float)
         self._lock = threading.Lock()
 
@@ -45,12 +45,12 @@ class LiveHistory:
                 if item_id is None or event_type in NOT_HISTORY:
                     continue
                 at = int(datetime.fromisoformat(event["event_at"]).timestamp())
-                self._remember(event["user_id"], LiveEvent(item_id, event_type, at))
+                self._remember(event["user_id"], RecentEvent(item_id, event_type, at))
                 self._weights[item_id] += WEIGHTS.get(event_type, 0.1)
             if len(self._weights) > 2 * COUNTED_ITEMS:
                 self._weights = defaultdict(float, self._most_popular(COUNTED_ITEMS))
 
-    def of(self, user_id: str) -> list[LiveEvent]:
+    def of(self, user_id: str) -> list[RecentEvent]:
         """The user's newest events, newest first; of one second, the one that arrived last first."""
         with self._lock:
             latest_first = list(self._events.get(user_id, ()))[::-1]
@@ -70,7 +70,7 @@ class LiveHistory:
     def _most_popular(self, k: int) -> list[tuple[str, float]]:
         return heapq.nlargest(k, self._weights.items(), key=lambda entry: entry[1])
 
-    def _remember(self, user_id: str, event: LiveEvent) -> None:
+    def _remember(self, user_id: str, event: RecentEvent) -> None:
         events = self._events.get(user_id)
         if events is None:
             events = self._events[user_id] = deque(maxlen=self._events_per_user)

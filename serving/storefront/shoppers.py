@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from serving.sessions.recent_events import LiveHistory
+from serving.sessions.recent_events import RecentEvents
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class Shoppers:
         live: Who acted last.
     """
 
-    def __init__(self, path: Path, live: LiveHistory) -> None:
+    def __init__(self, path: Path, live: RecentEvents) -> None:
         self._path = path
         self._live = live
         self._read_at: tuple[int, int] | None = None

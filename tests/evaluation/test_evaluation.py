@@ -5,7 +5,7 @@ import pytest
 from pipelines.errors import EvaluationError
 from pipelines.evaluation.calibration import Outcome
 from pipelines.evaluation.evaluation import evaluate
-from pipelines.evaluation.ground_truth import Truth
+from pipelines.evaluation.ground_truth import GroundTruth
 from pipelines.evaluation.item_facts import Catalogue
 from pipelines.evaluation.slices import popularity_bins, popularity_shares, user_slices
 
@@ -16,7 +16,7 @@ CATALOGUE = Catalogue(
     np.array([0, 1, 0, 1, 0], np.int32),
     ("Food", "Garden"),
 )
-TRUTH = Truth(pa.array(list("abcd")), np.array([0, 1, 3, 5, 5]), np.array([0, 1, 2, 0, 4], np.int32), 5)
+TRUTH = GroundTruth(pa.array(list("abcd")), np.array([0, 1, 3, 5, 5]), np.array([0, 1, 2, 0, 4], np.int32), 5)
 HISTORY = np.array([2, 10, 30, 10])
 LISTS = {
     "release": np.array([[0, 1], [2, 1], [4, 3], [0, 1]]),

@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.errors import EvaluationError
-from pipelines.evaluation.ground_truth import Truth, build_truth, events_per_user
+from pipelines.evaluation.ground_truth import GroundTruth, build_truth, events_per_user
 from pipelines.evaluation.split import Window
 
 WINDOW = Window(starts_at=datetime(2024, 3, 1, tzinfo=UTC), ends_at=datetime(2024, 3, 15, tzinfo=UTC))
@@ -125,6 +125,6 @@ def test_lists_that_do_not_fit_are_refused(truth):
 
 
 def test_a_row_can_be_built_by_hand():
-    truth = Truth(pa.array(["a"]), np.array([0, 2]), np.array([1, 4], np.int32), n_items=5)
+    truth = GroundTruth(pa.array(["a"]), np.array([0, 2]), np.array([1, 4], np.int32), n_items=5)
     assert truth.n_users == 1
     assert truth.relevance(np.array([[4, 0, 1]])).tolist() == [[True, False, True]]

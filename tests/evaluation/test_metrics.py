@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, ndcg_score
 
 from pipelines.errors import EvaluationError
-from pipelines.evaluation.ground_truth import Truth
+from pipelines.evaluation.ground_truth import GroundTruth
 from pipelines.evaluation.metrics import METRICS, evaluate_lists, recall_curve
 
 N_ITEMS = 12
@@ -16,7 +16,7 @@ N_ITEMS = 12
 
 def truth_of(*rows, n_items=N_ITEMS):
     sizes = [len(row) for row in rows]
-    return Truth(
+    return GroundTruth(
         pa.array([f"u{n}" for n in range(len(rows))]),
         np.concatenate(([0], np.cumsum(sizes))).astype(np.int64),
         np.array([item for row in rows for item in sorted(row)], np.int32),

@@ -12,7 +12,7 @@ from sklearn.metrics import (
     top_k_accuracy_score,
 )
 
-from pipelines.evaluation.ground_truth import Truth
+from pipelines.evaluation.ground_truth import GroundTruth
 from pipelines.evaluation.metrics import evaluate_lists
 from pipelines.evaluation.ranking import rank_scores
 
@@ -22,7 +22,7 @@ USERS, N_ITEMS = 300, 80
 def truth_of(relevant):
     rows, items = np.nonzero(relevant)
     indptr = np.searchsorted(rows, np.arange(len(relevant) + 1)).astype(np.int64)
-    return Truth(
+    return GroundTruth(
         pa.array([f"{user:03d}" for user in range(len(relevant))]), indptr, items.astype(np.int32), N_ITEMS
     )
 

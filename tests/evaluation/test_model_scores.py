@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.errors import EvaluationError
-from pipelines.evaluation.ground_truth import Truth
+from pipelines.evaluation.ground_truth import GroundTruth
 from pipelines.evaluation.metrics import evaluate_lists
 from pipelines.evaluation.ranking import middle_ranks, rank_scores
 
@@ -47,7 +47,7 @@ def test_tied_lists_hold_the_best_scores_without_repeats(n_items, levels):
 def test_constant_scores_reach_chance_and_no_more(n_items):
     # TRAPS: ids numbered by first appearance make ties leak; the truth here is the first tenth of all ids.
     users, tenth = 2000, n_items // 10
-    truth = Truth(
+    truth = GroundTruth(
         pa.array([str(u) for u in range(users)]),
         np.arange(users + 1) * tenth,
         np.tile(np.arange(tenth, dtype=np.int32), users),

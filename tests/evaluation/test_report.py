@@ -9,7 +9,7 @@ import pytest
 from pipelines.errors import EvaluationError
 from pipelines.evaluation.calibration import Outcome
 from pipelines.evaluation.evaluation import evaluate
-from pipelines.evaluation.ground_truth import Truth
+from pipelines.evaluation.ground_truth import GroundTruth
 from pipelines.evaluation.item_facts import Catalogue
 from pipelines.evaluation.ranking import rank_scores
 from pipelines.evaluation.report import best_baseline, report_content, write_report
@@ -27,7 +27,7 @@ def evaluation():
     random = np.random.default_rng(5)
     sizes = np.where(np.arange(USERS) % 8 == 0, 0, 3)
     items = np.concatenate([np.sort(random.choice(N_ITEMS, size, replace=False)) for size in sizes])
-    truth = Truth(
+    truth = GroundTruth(
         pa.array([f"u{n}" for n in range(USERS)]),
         np.concatenate(([0], np.cumsum(sizes))),
         items.astype(np.int32),
@@ -154,7 +154,7 @@ def test_a_report_before_the_gate_shows_no_verdict(evaluation, tmp_path):
 
 
 def test_a_lone_model_without_baselines_can_be_reported(evaluation, tmp_path):
-    truth = Truth(pa.array(["a"]), np.array([0, 1]), np.array([0], np.int32), 3)
+    truth = GroundTruth(pa.array(["a"]), np.array([0, 1]), np.array([0], np.int32), 3)
     catalogue = Catalogue(np.zeros(3), np.zeros(3, np.int8), np.full(3, -1, np.int32), ())
     lone = evaluate(
         {"release": rank_scores(np.eye(3)[:1], 3)},

@@ -16,7 +16,7 @@ from pipelines.release.gate import Decision
 from pipelines.release.promotion import promote
 from pipelines.release.registration import Measured, Origin, register_release
 from pipelines.tracking import begin_run
-from pipelines.training.baselines import FieldLists
+from pipelines.training.baselines import BaselineResults
 from pipelines.training.data.training_data import Requests
 from serving.bundle import Bundle, write_array
 from serving.engine.user_batch import user_batch
@@ -90,7 +90,7 @@ def item_states(monkeypatch: pytest.MonkeyPatch, bundle) -> list[tuple]:
     worst[:, 0] = LAMP
     monkeypatch.setattr(evaluate_task, "TrainingSet", SimpleNamespace(open=lambda _: training))
     monkeypatch.setattr(evaluate_task, "open_lake", lambda _: Lake())
-    field = FieldLists(
+    field = BaselineResults(
         {"popularity": worst}, {"popularity": {"settings": {}}}, {"ease": WHY}, {"popularity": 1}
     )
     monkeypatch.setattr(evaluate_task, "field_lists", lambda *_: field)

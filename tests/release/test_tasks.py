@@ -106,9 +106,9 @@ def all_steps(settings, as_of: str = AS_OF) -> dict[str, dict]:
     begun = tasks.begin(as_of, settings)
     told = {"begin": begun}
     for step in (
-        tasks.training_set,
-        tasks.retrieval,
-        tasks.ranking,
+        tasks.build_training_set,
+        tasks.train_retrieval,
+        tasks.train_ranking,
         tasks.evaluate,
         tasks.register,
     ):
@@ -126,9 +126,9 @@ def test_the_steps_make_one_candidate_version_and_tell_what_the_report_needs(set
         "assemble",
     ]
     assert told["begin"]["as_of"] == "2024-05-01T00:00:00+00:00"
-    assert (told["training_set"]["rows"], told["training_set"]["seconds"]) == (40, 1.0)
-    assert told["retrieval"]["recall_at_100"] == 0.5
-    assert told["ranking"]["auc"] == 0.8
+    assert (told["build_training_set"]["rows"], told["build_training_set"]["seconds"]) == (40, 1.0)
+    assert told["train_retrieval"]["recall_at_100"] == 0.5
+    assert told["train_ranking"]["auc"] == 0.8
     assert told["evaluate"]["release"]["ndcg_at_10_ci95"] == [0.2, 0.4]
     assert (told["register"]["version"], told["register"]["alias"], told["register"]["gate"]) == (
         1,
@@ -192,16 +192,16 @@ def test_doing_it_all_again_does_nothing_and_tells_the_same(settings, steps):
 def test_a_failed_step_fails_its_run_and_the_retrainings_and_can_be_tried_again(settings, steps):
     begun = tasks.begin(AS_OF, settings)
     arguments = (begun["as_of"], begun["run_id"], settings)
-    tasks.training_set(*arguments)
+    tasks.build_training_set(*arguments)
     steps.failing = "train_retrieval"
     with pytest.raises(ProcessError, match="ran out of memory"):
-        tasks.retrieval(*arguments)
+        tasks.train_retrieval(*arguments)
     client = connect(settings)
     parent = client.get_run(begun["run_id"])
     assert parent.info.status == "FAILED"
     assert parent.data.tags["error"] == "train_retrieval ran out of memory; give it more"
     steps.failing = None
-    tasks.retrieval(*arguments)
+    tasks.train_retrieval(*arguments)
     assert client.get_run(begun["run_id"]).info.status == "RUNNING"
     experiment = client.get_experiment_by_name(settings.experiment).experiment_id
     tried = client.search_runs([experiment], "attributes.run_name = 'retrieval'")
@@ -235,14 +235,14 @@ def test_new_data_for_the_same_cutoff_is_another_retraining(settings, steps, mon
     monkeypatch.setattr(tasks, "open_lake", lambda _: Later())
     again = all_steps(settings)
     assert again["begin"]["run_id"] != first["begin"]["run_id"]
-    assert again["training_set"]["reused"] is False
+    assert again["build_training_set"]["reused"] is False
     # the same content comes out, so it is the same version
     assert (again["register"]["version"], again["register"]["created"]) == (1, False)
 
 
 def test_a_step_without_a_beginning_says_what_to_do(settings, steps):
     with pytest.raises(ReleaseError, match="from its first task"):
-        tasks.retrieval(AS_OF, "run", settings)
+        tasks.train_retrieval(AS_OF, "run", settings)
 
 
 def test_a_cutoff_that_is_no_instant_is_wrong_usage(settings):

@@ -9,7 +9,7 @@ import pytest
 from pipelines.release import tasks
 from pipelines.release.promotion import promote, rollback
 from pipelines.release.registry import CHAMPION, Registry
-from pipelines.release.step_cache import Workplace
+from pipelines.release.step_cache import ReleaseWorkspace
 from pipelines.release.warm_start import earlier_release
 from pipelines.tracking import connect
 from serving.bundle import write_array
@@ -100,7 +100,7 @@ def test_a_retraining_that_is_done_again_starts_from_the_same_release(settings, 
     assert second["register"]["version"] == 2
     promote(settings, 2, reason="second")
     again = all_steps(warm(settings), LATER)
-    assert again["retrieval"]["reused"] is True
+    assert again["train_retrieval"]["reused"] is True
     assert len(steps.started_from) == 2
 
 
@@ -111,7 +111,7 @@ def test_without_the_setting_training_is_anew_and_keeps_its_weights(settings, st
     assert tags_of(settings, second["begin"]["run_id"])["warm_start"] == "anew: AISLE_WARM_START is off"
     kept = [entry.path for entry in connect(settings).list_artifacts(second["begin"]["run_id"], "training")]
     assert kept == ["training/retrieval-weights.npz"]
-    assert not list(Workplace.open(settings, LATER).release.rglob("*weights*"))
+    assert not list(ReleaseWorkspace.open(settings, LATER).release.rglob("*weights*"))
 
 
 def test_the_run_tells_why_training_was_anew(settings, steps):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pipelines.runtime.concurrency import at_once
+from pipelines.runtime.concurrency import map_ordered
 
 
 def test_results_come_in_the_order_of_the_items_whichever_is_ready_first():
@@ -18,7 +18,7 @@ def test_results_come_in_the_order_of_the_items_whichever_is_ready_first():
             second_done.set()
         return item * 10
 
-    assert list(at_once(work, range(5), 2)) == [0, 10, 20, 30, 40]
+    assert list(map_ordered(work, range(5), 2)) == [0, 10, 20, 30, 40]
 
 
 def test_no_more_items_are_taken_than_are_under_way():
@@ -29,22 +29,22 @@ def test_no_more_items_are_taken_than_are_under_way():
             taken.append(item)
             yield item
 
-    results = at_once(lambda item: item, items(), 2)
+    results = map_ordered(lambda item: item, items(), 2)
     assert next(results) == 0
     assert taken == [0, 1, 2]
     assert list(results) == list(range(1, 9))
 
 
 def test_what_the_work_raises_is_raised_where_its_result_is_asked_for():
-    results = at_once(lambda item: 1 // item, [1, 0, 1], 2)
+    results = map_ordered(lambda item: 1 // item, [1, 0, 1], 2)
     assert next(results) == 1
     with pytest.raises(ZeroDivisionError):
         next(results)
-    assert list(at_once(str, [], 2)) == []
+    assert list(map_ordered(str, [], 2)) == []
 
 
 def test_whoever_stops_early_leaves_no_thread_behind():
-    results = at_once(str, range(10), 1)
+    results = map_ordered(str, range(10), 1)
     assert next(results) == "0"
     results.close()
     assert not [one for one in threading.enumerate() if one.name.startswith("at-once")]

@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from pipelines.runtime.stderr import held_back
+from pipelines.runtime.stderr import stderr_on_error_only
 
 
 def test_what_native_code_prints_is_shown_to_nobody(capfd: pytest.CaptureFixture[str]):
-    with held_back():
+    with stderr_on_error_only():
         os.write(2, b"native\n")
     os.write(2, b"afterwards\n")
     assert capfd.readouterr().err == "afterwards\n"
@@ -18,7 +18,7 @@ def test_what_native_code_prints_is_shown_to_nobody(capfd: pytest.CaptureFixture
 
 def test_what_was_printed_before_a_failure_is_shown(capfd: pytest.CaptureFixture[str]):
     def load() -> None:
-        with held_back():
+        with stderr_on_error_only():
             os.write(2, b"why\n")
             raise RuntimeError("broken")
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from pipelines.training.data.histories import Histories
 from pipelines.training.data.interactions import Interactions
-from pipelines.training.data.model_split import LabelledStage, Stage, Trial, Wanted
+from pipelines.training.data.model_split import EvaluationPoint, LabelledPoint, ModelSplit, Wanted
 
 DAY_S = 86_400
 N_ITEMS, N_USERS, N_EVENTS = 120, 240, 9
@@ -41,7 +41,7 @@ def catalogue(n_items: int) -> pa.Table:
     )
 
 
-def circle_trial(repeats: bool = False) -> tuple[Trial, Stage]:
+def circle_trial(repeats: bool = False) -> tuple[ModelSplit, EvaluationPoint]:
     """A leave-one-out trial and its test: each user's last event is the test, the second last a label."""
     rng = np.random.default_rng(0)
     rows = []
@@ -55,12 +55,12 @@ def circle_trial(repeats: bool = False) -> tuple[Trial, Stage]:
     labels = events.rows(places == N_EVENTS - 2)
     chosen = np.arange(N_USERS) % 5 == 0
 
-    def labelled(users: np.ndarray) -> LabelledStage:
+    def labelled(users: np.ndarray) -> LabelledPoint:
         histories = Histories.of(learning, users, labels.times[users])
-        return LabelledStage(learning, histories, wanted([[item] for item in labels.items[users]]))
+        return LabelledPoint(learning, histories, wanted([[item] for item in labels.items[users]]))
 
     everybody = np.arange(N_USERS)
-    trial = Trial(
+    trial = ModelSplit(
         catalogue=catalogue(N_ITEMS),
         n_users=N_USERS,
         event_types=("rating",),
@@ -72,4 +72,4 @@ def circle_trial(repeats: bool = False) -> tuple[Trial, Stage]:
         seed=3,
     )
     asked_at_s = events.times[places == N_EVENTS - 1]
-    return trial, Stage(known, Histories.of(known, everybody, asked_at_s))
+    return trial, EvaluationPoint(known, Histories.of(known, everybody, asked_at_s))

@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 
 from pipelines.training import candidate_generation
-from pipelines.training.candidate_generation import offered_to
+from pipelines.training.candidate_generation import generate_candidates
 from serving.bundle import Bundle
-from serving.engine.candidates.retrieve import CHUNK, Candidates, retrieve
+from serving.engine.candidates.retrieve import USER_BATCH_SIZE, Candidates, retrieve
 from serving.engine.ranking import Encoder
 from serving.engine.user_batch import user_batch
 from tests.serving.tiny_bundle import IDS, NOW, add_graphs, history, write_tiny_bundle
@@ -20,14 +20,14 @@ def test_several_threads_get_what_one_gets(tmp_path: Path, monkeypatch):
     add_graphs(directory)
     bundle = Bundle.open(directory)
     rng = np.random.default_rng(0)
-    n_users = 3 * CHUNK + 5
+    n_users = 3 * USER_BATCH_SIZE + 5
     rows = [
         history(*((str(item), "purchase", age + 1) for age, item in enumerate(rng.choice(IDS, size, False))))
         for size in rng.integers(1, 5, n_users)
     ]
     users = user_batch(bundle, rows, [NOW] * n_users)
     expected = retrieve(bundle, users, Encoder(bundle).encode(users))
-    received = offered_to(bundle, users)
+    received = generate_candidates(bundle, users)
     for entry in fields(Candidates):
         np.testing.assert_array_equal(getattr(received, entry.name), getattr(expected, entry.name))
     assert len(received.items) == n_users

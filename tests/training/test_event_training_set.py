@@ -8,9 +8,9 @@ import pytest
 
 from pipelines.training.config import TrainingConfig
 from pipelines.training.data.histories import Histories
-from pipelines.training.data.model_split import LabelledStage, Stage, Trial
+from pipelines.training.data.model_split import EvaluationPoint, LabelledPoint, ModelSplit
 from pipelines.training.data.training_data import VALIDATION
-from pipelines.training.event_training_set import ITEM_FEATURES, TEST, TrialMaterial, users_of
+from pipelines.training.event_training_set import ITEM_FEATURES, TEST, EventTrainingSet, users_of
 from serving.bundle import Bundle
 from tests.training.small_trial import DAY_S, catalogue, interactions, wanted
 
@@ -22,14 +22,14 @@ LEARNING = interactions(
 AT_S = 40 * DAY_S
 
 
-def stage_of(users: list[int], at_s: int, taken: list[list[int]], viewed: list[list[int]]) -> LabelledStage:
+def stage_of(users: list[int], at_s: int, taken: list[list[int]], viewed: list[list[int]]) -> LabelledPoint:
     histories = Histories.of(LEARNING, np.array(users), np.full(len(users), at_s))
-    return LabelledStage(LEARNING, histories, wanted(taken), {"view": wanted(viewed)})
+    return LabelledPoint(LEARNING, histories, wanted(taken), {"view": wanted(viewed)})
 
 
 @pytest.fixture
-def material(tmp_path: Path) -> TrialMaterial:
-    trial = Trial(
+def material(tmp_path: Path) -> EventTrainingSet:
+    trial = ModelSplit(
         catalogue=catalogue(4),
         n_users=2,
         event_types=("view", "purchase"),
@@ -43,10 +43,10 @@ def material(tmp_path: Path) -> TrialMaterial:
     # Three ask at the test: user 1, somebody never met, and user 0 a day later.
     histories = Histories.of(LEARNING, np.array([1, 7, 0]), np.array([AT_S, AT_S, AT_S + DAY_S]))
     config = TrainingConfig.of({"history_length": 2, "candidates": 10, "retrieval": {"history_length": 2}})
-    return TrialMaterial(trial, tmp_path / "bundle", config, Stage(LEARNING, histories))
+    return EventTrainingSet(trial, tmp_path / "bundle", config, EvaluationPoint(LEARNING, histories))
 
 
-def test_requests_are_numbered_by_their_place_and_see_their_last_events(material: TrialMaterial):
+def test_requests_are_numbered_by_their_place_and_see_their_last_events(material: EventTrainingSet):
     requests = material.requests("ranking-0")
     assert requests.rows.tolist() == [0, 1]
     assert requests.users.history_items.tolist() == [[1, 1], [0, 1]]
@@ -66,7 +66,7 @@ def test_users_of_a_shop_without_events_have_no_history():
     assert users.history_types.tolist() == users.history_ages_s.tolist() == [[0, 0]]
 
 
-def test_labels_are_keys_of_requests_and_the_test_has_none(material: TrialMaterial):
+def test_labels_are_keys_of_requests_and_the_test_has_none(material: EventTrainingSet):
     assert material.labels("ranking-0", ("purchase",)).tolist() == [0 * 4 + 2, 1 * 4 + 1, 1 * 4 + 3]
     assert material.labels(VALIDATION, ("purchase",)).tolist() == [2]
     assert material.labels("ranking-0", ("view",)).tolist() == [1 * 4 + 0, 1 * 4 + 2]
@@ -76,7 +76,7 @@ def test_labels_are_keys_of_requests_and_the_test_has_none(material: TrialMateri
         material.labels(TEST, ("purchase",))
 
 
-def test_items_are_counted_up_to_the_stage(material: TrialMaterial):
+def test_items_are_counted_up_to_the_stage(material: EventTrainingSet):
     assert ITEM_FEATURES[:4] == ("events", "events_30d", "users", "age_days")
     features = material.item_features("ranking-0")
     # Item 0: twice, once within thirty days, by one user, first forty days ago; item 1 three times, by both.
@@ -88,11 +88,11 @@ def test_items_are_counted_up_to_the_stage(material: TrialMaterial):
     assert material.item_features(TEST)[0, :4].tolist() == [2, 1, 1, 41]
 
 
-def test_items_are_counted_by_where_they_stand_in_histories(material: TrialMaterial):
+def test_items_are_counted_by_where_they_stand_in_histories(material: EventTrainingSet):
     assert ITEM_FEATURES[4:8] == ("latest_50", "latest_80", "earliest_50", "earliest_80")
     known = interactions([(0, 0, 0), (0, 1, 1), (0, 1, 2), (2, 1, 0), (2, 2, 1)])
     asked = Histories.of(known, np.array([0]), np.array([3]))
-    features = replace(material, test=Stage(known, asked)).item_features(TEST)[:, 4:8]
+    features = replace(material, test=EvaluationPoint(known, asked)).item_features(TEST)[:, 4:8]
     # Item 0 is the first of three, item 1 the others of them and the first of two, item 2 the last of these.
     np.testing.assert_allclose(features[0], [0.25, 0.64, 1, 1], rtol=1e-6)
     np.testing.assert_allclose(
@@ -102,7 +102,7 @@ def test_items_are_counted_by_where_they_stand_in_histories(material: TrialMater
     assert features[3].tolist() == [0, 0, 0, 0]
 
 
-def test_each_fold_is_told_what_the_others_took_next_and_never_what_it_took(material: TrialMaterial):
+def test_each_fold_is_told_what_the_others_took_next_and_never_what_it_took(material: EventTrainingSet):
     assert ITEM_FEATURES[8:] == ("taken_next",)
     folds = [stage_of([user], AT_S, [taken], [[]]) for user, taken in ((0, [1, 3]), (1, [1]), (2, [2]))]
     trial = replace(material.trial, ranking=tuple(folds), folds=True)
@@ -121,18 +121,18 @@ def test_each_fold_is_told_what_the_others_took_next_and_never_what_it_took(mate
     np.testing.assert_allclose(told[TEST], [10 / 12, 12 / 13, 12 / 10, 11 / 10], rtol=1e-6)
 
 
-def test_stages_of_other_instants_tell_nothing_of_what_is_taken_next(material: TrialMaterial):
+def test_stages_of_other_instants_tell_nothing_of_what_is_taken_next(material: EventTrainingSet):
     # What a later stage took is the future of an earlier one.
     assert np.isnan(material.item_features(TEST)[:, 8]).all()
     assert np.isnan(material.item_features("ranking-0")[:, 8]).all()
 
 
-def test_nothing_is_known_of_users_but_their_events(material: TrialMaterial):
+def test_nothing_is_known_of_users_but_their_events(material: EventTrainingSet):
     states = material.user_states()
     assert (len(states.rows), states.features.shape, states.profile.shape) == (0, (0, 0), (0, 0))
 
 
-def test_a_bundle_begins_with_what_training_does_not_change(material: TrialMaterial):
+def test_a_bundle_begins_with_what_training_does_not_change(material: EventTrainingSet):
     material.begin()
     bundle = Bundle.open(material.workdir)
     assert bundle.items["item_id"].to_pylist() == ["i000", "i001", "i002", "i003"]
@@ -157,11 +157,11 @@ def test_who_does_much_is_damped_in_what_a_bundle_says_is_popular(tmp_path: Path
     # and 2 buy item 2 once each, which counts whole.
     events = interactions([*[(0, 0, AT_S)] * 14, (0, 1, AT_S), (0, 1, AT_S), (1, 2, AT_S), (2, 2, AT_S)])
     histories = Histories.of(events, np.array([0]), np.array([AT_S]))
-    stage = LabelledStage(events, histories, wanted([[2]]))
-    trial = Trial(
+    stage = LabelledPoint(events, histories, wanted([[2]]))
+    trial = ModelSplit(
         catalogue(4), 3, ("purchase",), ("purchase",), events, (stage,), stage, repeats=True, seed=0
     )
-    material = TrialMaterial(trial, tmp_path / "bundle", TrainingConfig.of({}))
+    material = EventTrainingSet(trial, tmp_path / "bundle", TrainingConfig.of({}))
     material.begin()
     bundle = Bundle.open(material.workdir)
     np.testing.assert_allclose(bundle.popularity, [7.0, 1.0, 2.0, 0.0])

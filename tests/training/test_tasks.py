@@ -22,7 +22,7 @@ from pipelines.training.data.feast_training_set import TEST, TrainingSet, traini
 from serving.bundle import Bundle
 from serving.engine.candidates.retrieve import retrieve
 from serving.engine.ranking import Encoder, Ranker
-from serving.engine.recommender import Context, Recommender
+from serving.engine.recommender import RecommendationRequest, Recommender
 from tests.training.conftest import AS_OF, SMALL
 
 Told = dict[str, Any]
@@ -109,7 +109,7 @@ def test_a_release_comes_out_that_recommends(trained: tuple[Path, Told, Told]):
     workdir, retrieval, ranking = trained
     bundle = Bundle.open(workdir)
     requests = TrainingSet.open(workdir).requests("test")
-    lists = Recommender(bundle).recommend(requests.users, Context(surface="home", k=10))
+    lists = Recommender(bundle).recommend(requests.users, RecommendationRequest(surface="home", k=10))
     assert all(len({one.item_id for one in each}) == 10 for each in lists)
     assert bundle.spec.ranker_outputs == ("purchase", "cart", "view")
     np.testing.assert_allclose(np.linalg.norm(bundle.item_vectors, axis=1), 1, rtol=1e-5)
@@ -196,7 +196,7 @@ def test_a_misspelt_choice_is_refused_and_a_short_budget_trains_less():
     with pytest.raises(WrongUsageError, match="epoch"):
         TrainingConfig.of({"ranking": {"epoch": 3}})
     short, full = TrainingConfig.of(None, budget="short"), TrainingConfig.of(None)
-    assert short.retrieval.most_steps < full.retrieval.most_steps
+    assert short.retrieval.max_steps < full.retrieval.max_steps
     assert short.ranking.users_per_request < full.ranking.users_per_request
 
 
@@ -233,7 +233,7 @@ def test_a_shop_of_views_and_ratings_alone_trains_too(tmp_path: Path):
     assert ranking["tasks"] == ["rating", "view", "expected_rating"]
     bundle = Bundle.open(workdir)
     users = TrainingSet.open(workdir).requests("test").users
-    assert (Recommender(bundle).rank_items(users, Context(k=5)).items >= 0).all()
+    assert (Recommender(bundle).rank_items(users, RecommendationRequest(k=5)).items >= 0).all()
     offered = retrieve(bundle, users, Encoder(bundle).encode(users))
     expected = Ranker(bundle).rank(users, offered).outputs["expected_rating"][offered.items >= 0]
     assert 2 < expected.mean() < 4

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipelines.backtest.data.dataset import Dataset
 from pipelines.errors import BacktestError
-from pipelines.training.data.interactions import CATALOGUE_SEED, Interactions, Shop
+from pipelines.training.data.interactions import CATALOGUE_SEED, EncodedShop, Interactions
 
 CATALOGUE = pa.schema(
     [
@@ -27,7 +27,9 @@ CATALOGUE = pa.schema(
 DAY_S = 86_400
 
 
-def known_shop(dataset: Dataset, known: NDArray[np.bool_], target_types: Sequence[str] | None = None) -> Shop:
+def known_shop(
+    dataset: Dataset, known: NDArray[np.bool_], target_types: Sequence[str] | None = None
+) -> EncodedShop:
     """The shop in numbers from the events in the mask `known` `[E]` and the shop's own item file.
 
     An item whose first event lies after the cutoff is in the catalogue only if the item file has it. Row i of
@@ -46,7 +48,7 @@ def known_shop(dataset: Dataset, known: NDArray[np.bool_], target_types: Sequenc
     user_ids = pc.unique(events["user_id"].combine_chunks()).sort()
     event_types = tuple(sorted(pc.unique(events["event_type"]).to_pylist()))
     catalogue = _catalogue(dataset.items, events["item_id"])
-    return Shop(
+    return EncodedShop(
         user_ids=user_ids,
         catalogue=catalogue,
         event_types=event_types,

@@ -9,23 +9,23 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipelines.backtest.data.dataset import Dataset
-from pipelines.backtest.protocols.split import Cut
+from pipelines.backtest.protocols.split import Cutoff
 
 UNHEARD_OF = "~unheard-of"
 """Beginning of ids and types that no shop has."""
 
 DAY_US = 86_400_000_000
 
-Perturbation = Callable[[Dataset, Cut, np.random.Generator], tuple[Dataset, Cut]]
+Perturbation = Callable[[Dataset, Cutoff, np.random.Generator], tuple[Dataset, Cutoff]]
 
 
-def unchanged(dataset: Dataset, cut: Cut, random: np.random.Generator) -> tuple[Dataset, Cut]:
+def unchanged(dataset: Dataset, cut: Cutoff, random: np.random.Generator) -> tuple[Dataset, Cutoff]:
     """Everything as it was: what differs now cannot be repeated, and says nothing about leaks."""
     del random
     return dataset, cut
 
 
-def shuffled(dataset: Dataset, cut: Cut, random: np.random.Generator) -> tuple[Dataset, Cut]:
+def shuffled(dataset: Dataset, cut: Cutoff, random: np.random.Generator) -> tuple[Dataset, Cutoff]:
     """What came after the cutoff, dealt out anew among those whom it came to."""
     later = np.flatnonzero(~cut.known)
     order = np.arange(len(cut.known))
@@ -39,7 +39,7 @@ def shuffled(dataset: Dataset, cut: Cut, random: np.random.Generator) -> tuple[D
     return replace(dataset, events=events, test=test), cut
 
 
-def replaced(dataset: Dataset, cut: Cut, random: np.random.Generator) -> tuple[Dataset, Cut]:
+def replaced(dataset: Dataset, cut: Cutoff, random: np.random.Generator) -> tuple[Dataset, Cutoff]:
     """Other items, some never heard of, of other types, ratings and times, and partly by new users."""
     later = ~cut.known
     n = len(later)
@@ -63,7 +63,7 @@ def replaced(dataset: Dataset, cut: Cut, random: np.random.Generator) -> tuple[D
     return replace(dataset, events=events, test=test), cut
 
 
-def deleted(dataset: Dataset, cut: Cut, random: np.random.Generator) -> tuple[Dataset, Cut]:
+def deleted(dataset: Dataset, cut: Cutoff, random: np.random.Generator) -> tuple[Dataset, Cutoff]:
     """Nothing after the cutoff; targets of test rows are empty."""
     del random
     events, test = dataset.events.filter(pa.array(cut.known)), dataset.test

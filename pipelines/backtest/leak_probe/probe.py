@@ -9,10 +9,10 @@ import pyarrow as pa
 
 from pipelines.backtest.data.dataset import Dataset
 from pipelines.backtest.leak_probe.perturb import PERTURBATIONS
-from pipelines.backtest.protocols.split import Cut, Prepared
+from pipelines.backtest.protocols.split import BacktestSplit, Cutoff
 from pipelines.errors import BacktestError
 
-Answer = Callable[[Prepared], Mapping[str, Any]]
+Answer = Callable[[BacktestSplit], Mapping[str, Any]]
 """Fits models anew and gives their scores and lists by name, as arrays or as digests of such."""
 
 
@@ -48,8 +48,8 @@ class Probe:
 
 def probe(
     dataset: Dataset,
-    cut: Cut,
-    prepare: Callable[[Dataset, Cut], Prepared],
+    cut: Cutoff,
+    prepare: Callable[[Dataset, Cutoff], BacktestSplit],
     answer: Answer,
     seed: int = 0,
 ) -> Probe:
@@ -79,7 +79,7 @@ def probe(
     return Probe(_count(reference), tuple(differences))
 
 
-def _told(prepared: Prepared, answer: Answer) -> dict[str, Any]:
+def _told(prepared: BacktestSplit, answer: Answer) -> dict[str, Any]:
     return {"trial": prepared.trial, "test": prepared.test, **answer(prepared)}
 
 

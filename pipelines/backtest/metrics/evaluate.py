@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipelines.backtest.metrics.slices import asker_slices, pair_slices
-from pipelines.backtest.protocols.split import Prepared
+from pipelines.backtest.protocols.split import BacktestSplit
 from pipelines.evaluation.evaluation import Evaluation, evaluate
 from pipelines.evaluation.item_facts import Catalogue
 
@@ -17,13 +17,13 @@ HEADLINE_K = 10
 """Length at which NDCG decides, where the lists are asked for at it."""
 
 
-def asked_requests(prepared: Prepared) -> NDArray[np.int64]:
+def asked_requests(prepared: BacktestSplit) -> NDArray[np.int64]:
     """Ascending distinct requests that have an answer: lists for the others could not be measured."""
     return np.unique(prepared.answers.requests)
 
 
 def measure(
-    prepared: Prepared, lists: Mapping[str, NDArray[np.int32]], ks: Sequence[int], seed: int = 0
+    prepared: BacktestSplit, lists: Mapping[str, NDArray[np.int32]], ks: Sequence[int], seed: int = 0
 ) -> Evaluation:
     """Every metric and slice of every model, with intervals over the same askers.
 
@@ -48,7 +48,7 @@ def measure(
     )
 
 
-def item_facts(prepared: Prepared) -> Catalogue:
+def item_facts(prepared: BacktestSplit) -> Catalogue:
     """Popularity, age and category of the items, from what was known at the test."""
     trial, known = prepared.trial, prepared.test.known
     item_ids = trial.catalogue["item_id"].combine_chunks()

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.backtest.protocols.split import Prepared
+from pipelines.backtest.protocols.split import BacktestSplit
 from pipelines.training.data.interactions import Interactions
 
 HISTORY_STEPS = (0, 1, 5, 10, 20, 50)
@@ -20,7 +20,7 @@ AGE_STEPS_DAYS = (0, 7, 28, 90)
 DAY_S = 86_400
 
 
-def asker_slices(prepared: Prepared) -> dict[str, NDArray[np.bool_]]:
+def asker_slices(prepared: BacktestSplit) -> dict[str, NDArray[np.bool_]]:
     """Which rows of the answers `[U]` lie in each slice of askers; `user:cold` has no history at all."""
     sizes = prepared.test.histories.sizes[prepared.answers.requests]
     steps = zip(HISTORY_STEPS, (*HISTORY_STEPS[1:], None), strict=True)
@@ -28,7 +28,7 @@ def asker_slices(prepared: Prepared) -> dict[str, NDArray[np.bool_]]:
     return {"user:cold": sizes == 0, **_filled(masks)}
 
 
-def pair_slices(prepared: Prepared) -> dict[str, NDArray[np.bool_]]:
+def pair_slices(prepared: BacktestSplit) -> dict[str, NDArray[np.bool_]]:
     """Which true pairs `[n_pairs]` lie in each slice of wishes; `item:cold` was in no event before."""
     truth, known = prepared.answers.truth, prepared.test.known
     at_s = prepared.test.histories.at_s[prepared.answers.requests][truth.rows]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.backtest.models.baselines import FittedModel
 from pipelines.backtest.models.cost_model import FULL, length_that_fits
-from pipelines.training.data.model_split import Stage, Trial
+from pipelines.training.data.model_split import EvaluationPoint, ModelSplit
 
 if TYPE_CHECKING:
     from pipelines.training.fit.early_stopping import Watch
@@ -19,21 +19,21 @@ DEFAULT = "default"
 
 PROBED: Mapping[str, Any] = {
     "retrieval": {
-        "encoders": ("attention",),
-        "dimensions": 16,
-        "most_steps": 20,
-        "least_steps": 20,
-        "checks": 1,
+        "ensemble_mixers": ("attention",),
+        "embedding_dim": 16,
+        "max_steps": 20,
+        "min_steps": 20,
+        "num_validations": 1,
         "batch_size": 4,
     },
-    "ranking": {"epochs": 1, "least_steps": 1},
+    "ranking": {"epochs": 1, "min_steps": 1},
 }
 """Choices for the leak prober: it asks what is looked at, not how well it is learned."""
 
 
 def fit_own_model(
-    trial: Trial,
-    test: Stage,
+    trial: ModelSplit,
+    test: EvaluationPoint,
     choices: Mapping[str, Any] | None = None,
     budget_s: float = 0,
     watch: "Watch | None" = None,
@@ -46,10 +46,10 @@ def fit_own_model(
         choices: Fields of `TrainingConfig` that differ from the defaults.
         budget_s: Seconds into which the training is to fit; with 0 it takes as long as it needs. The length
             follows from the data alone, see `length_that_fits`, and `chosen` says which it is.
-        watch: Told of every look at validation, see `watched`.
+        watch: Told of every look at validation, see `report_validation_to`.
     """
     from pipelines.training.aisle_model import fit_default
-    from pipelines.training.fit.early_stopping import watched
+    from pipelines.training.fit.early_stopping import report_validation_to
 
     told: dict[str, Any] = {"training_budget": FULL}
     if budget_s > 0:
@@ -62,7 +62,7 @@ def fit_own_model(
         }
     folder = Path(tempfile.mkdtemp(prefix="aisle-backtest-"))
     try:
-        with watched(watch) if watch else nullcontext():
+        with report_validation_to(watch) if watch else nullcontext():
             fitted = fit_default(trial, test, folder / "bundle", choices)
     except BaseException:
         shutil.rmtree(folder)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from pipelines.backtest.models.top_k import blocks, list_requests
 from pipelines.training.baselines import MODELS, FittedBaseline, fit_field, reason_against, refit_field
-from pipelines.training.baselines.fit_data import Known
-from pipelines.training.data.model_split import Stage, Trial
+from pipelines.training.baselines.fit_data import FitData
+from pipelines.training.data.model_split import EvaluationPoint, ModelSplit
 
 Lists = Callable[[int, NDArray[np.integer]], NDArray[np.int32]]
 """Of k and the numbers of R requests: their lists `[R, k]`, best first, -1 = none."""
@@ -28,7 +28,9 @@ class FittedModel:
     """How long choosing and fitting took."""
 
 
-def fit_baselines(trial: Trial, test: Stage, names: Sequence[str], budget_s: float) -> dict[str, FittedModel]:
+def fit_baselines(
+    trial: ModelSplit, test: EvaluationPoint, names: Sequence[str], budget_s: float
+) -> dict[str, FittedModel]:
     """Baselines with settings chosen on validation, then fitted on all that is known at the test.
 
     Models that cannot be fitted on such data are left out; see `reasons_against`.
@@ -45,18 +47,20 @@ def fit_baselines(trial: Trial, test: Stage, names: Sequence[str], budget_s: flo
     }
 
 
-def reasons_against(trial: Trial, test: Stage, names: Sequence[str]) -> dict[str, str]:
+def reasons_against(trial: ModelSplit, test: EvaluationPoint, names: Sequence[str]) -> dict[str, str]:
     """Models that cannot be fitted on such data, or not on all that is known at the test, and why."""
     reasons: dict[str, str] = {}
     for interactions in (trial.learning, test.known):
-        known = Known.of(trial, interactions)
+        known = FitData.of(trial, interactions)
         for name in names:
             if name in MODELS and (reason := reason_against(name, known)) is not None:
                 reasons.setdefault(name, reason)
     return reasons
 
 
-def digest_baselines(trial: Trial, test: Stage, names: Sequence[str], k: int) -> dict[str, Any]:
+def digest_baselines(
+    trial: ModelSplit, test: EvaluationPoint, names: Sequence[str], k: int
+) -> dict[str, Any]:
     """Model → a digest of the scores of every request and item, and the lists, for the leak prober."""
     everybody = np.arange(len(test.histories))
     return {
@@ -69,7 +73,7 @@ def digest_baselines(trial: Trial, test: Stage, names: Sequence[str], k: int) ->
 
 
 def _fitted(
-    trial: Trial, test: Stage, names: Sequence[str], budget_s: float
+    trial: ModelSplit, test: EvaluationPoint, names: Sequence[str], budget_s: float
 ) -> list[tuple[str, FittedBaseline, float]]:
     against = reasons_against(trial, test, names)
     chosen = fit_field(trial, [name for name in names if name not in against], budget_s)
@@ -79,7 +83,7 @@ def _fitted(
     return [(name, fitted, chosen[name].seconds + fitted.seconds) for name, fitted in again.items()]
 
 
-def _lists_of(fitted: FittedBaseline, trial: Trial, test: Stage) -> Lists:
+def _lists_of(fitted: FittedBaseline, trial: ModelSplit, test: EvaluationPoint) -> Lists:
     def lists(k: int, requests: NDArray[np.integer]) -> NDArray[np.int32]:
         return list_requests(
             fitted,
@@ -94,7 +98,7 @@ def _lists_of(fitted: FittedBaseline, trial: Trial, test: Stage) -> Lists:
     return lists
 
 
-def _digest(fitted: FittedBaseline, test: Stage, n_items: int) -> str:
+def _digest(fitted: FittedBaseline, test: EvaluationPoint, n_items: int) -> str:
     digest = hashlib.blake2b()
     for part in blocks(np.arange(len(test.histories)), n_items):
         digest.update(np.ascontiguousarray(fitted.scores(test.histories.take(part))).tobytes())

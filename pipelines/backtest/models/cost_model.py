@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipelines.training.config import BUDGETS, TrainingConfig
-from pipelines.training.data.model_split import Trial
+from pipelines.training.data.model_split import ModelSplit
 
 START_S = 30.0
 """Starting, tracing and compiling graphs, writing them into the bundle."""
@@ -46,7 +46,7 @@ the share of their steps. Fewer passes lose less than fewer kinds of models, see
 
 
 @dataclass(frozen=True, slots=True)
-class Length:
+class TrainingLength:
     """How long a training is."""
 
     name: str
@@ -57,32 +57,32 @@ class Length:
     """What it is likely to take."""
 
 
-def training_seconds(trial: Trial, config: TrainingConfig) -> float:
+def training_seconds(trial: ModelSplit, config: TrainingConfig) -> float:
     """Seconds that retrieval and ranking are likely to take on a trial."""
     retrieval, ranking = config.retrieval, config.ranking
-    events, width, steps = _events(config), retrieval.dimensions, _steps(trial, config)
-    attention = retrieval.blocks * (12 * width**2 + 2 * retrieval.history_length * width)
-    step = 3 * events * (attention + retrieval.negatives * width)
+    events, width, steps = _events(config), retrieval.embedding_dim, _steps(trial, config)
+    attention = retrieval.num_layers * (12 * width**2 + 2 * retrieval.history_length * width)
+    step = 3 * events * (attention + retrieval.num_negatives * width)
     look = min(LOOKED_AT, len(trial.validation.histories)) * int(trial.catalogue.num_rows) * width
     lists = sum(len(stage.histories) for stage in trial.ranking)
     judged = len(trial.validation.histories)
     batches = max(1, -(-lists // ranking.batch_size))
-    passes = max(ranking.epochs, -(-ranking.least_steps // batches))
-    passed = min(passes * batches, max(ranking.epochs * batches, ranking.least_steps)) * ranking.batch_size
-    passed *= min(ranking.sampled, config.candidates)
-    passed += min(passes, ranking.checks) * judged * config.candidates
-    member = steps * (STEP_START_S + STEP_S * step) + min(retrieval.checks, steps) * LOOK_S * look
+    passes = max(ranking.epochs, -(-ranking.min_steps // batches))
+    passed = min(passes * batches, max(ranking.epochs * batches, ranking.min_steps)) * ranking.batch_size
+    passed *= min(ranking.items_per_list, config.candidates)
+    passed += min(passes, ranking.num_validations) * judged * config.candidates
+    member = steps * (STEP_START_S + STEP_S * step) + min(retrieval.num_validations, steps) * LOOK_S * look
     return (
         START_S
-        + len(retrieval.encoders) * member
+        + len(retrieval.ensemble_mixers) * member
         + ROW_S * (lists + judged) * config.candidates
         + PASS_S * passed
     )
 
 
 def length_that_fits(
-    trial: Trial, choices: Mapping[str, Any] | None, budget_s: float, times: int = 1
-) -> Length:
+    trial: ModelSplit, choices: Mapping[str, Any] | None, budget_s: float, times: int = 1
+) -> TrainingLength:
     """The longest training of which so many fit into the seconds; the shortest that there is if none does.
 
     Args:
@@ -107,18 +107,20 @@ def over(choices: Mapping[str, Any] | None, others: Mapping[str, Any]) -> dict[s
     return merged
 
 
-def _lengths(trial: Trial, choices: Mapping[str, Any] | None) -> Iterator[Length]:
+def _lengths(trial: ModelSplit, choices: Mapping[str, Any] | None) -> Iterator[TrainingLength]:
     """Every length of training with these choices, the full one first."""
     whole = TrainingConfig.of(choices)
     shortened: dict[str, Mapping[str, Any]] = {FULL: {}}
     for name, (models, share) in SHARES.items():
         steps = max(1, round(share * _steps(trial, whole)))
-        shortened[name] = {"retrieval": {"encoders": whole.retrieval.encoders[:models], "most_steps": steps}}
+        shortened[name] = {
+            "retrieval": {"ensemble_mixers": whole.retrieval.ensemble_mixers[:models], "max_steps": steps}
+        }
     for budget, (retrieval, ranking) in BUDGETS.items():
         shortened.setdefault(budget, {"retrieval": dict(retrieval), "ranking": dict(ranking)})
     for name, fields in shortened.items():
         chosen = over(choices, fields)
-        yield Length(name, chosen, training_seconds(trial, TrainingConfig.of(chosen)))
+        yield TrainingLength(name, chosen, training_seconds(trial, TrainingConfig.of(chosen)))
 
 
 def _events(config: TrainingConfig) -> int:
@@ -126,7 +128,7 @@ def _events(config: TrainingConfig) -> int:
     return config.retrieval.batch_size * config.retrieval.history_length
 
 
-def _steps(trial: Trial, config: TrainingConfig) -> int:
+def _steps(trial: ModelSplit, config: TrainingConfig) -> int:
     """Steps of retrieval's training."""
     planned = config.retrieval.epochs * max(1, len(trial.learning) // _events(config))
-    return min(max(planned, config.retrieval.least_steps), config.retrieval.most_steps)
+    return min(max(planned, config.retrieval.min_steps), config.retrieval.max_steps)

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from pipelines.backtest.protocols.split import seen_pairs
 from pipelines.evaluation.ranking import rank_scores
-from pipelines.training.baselines.recommender import USERS_AT_ONCE, Recommender
-from pipelines.training.data.model_split import Stage
+from pipelines.training.baselines.recommender import USER_BATCH_SIZE, Recommender
+from pipelines.training.data.model_split import EvaluationPoint
 
 BLOCK_VALUES = 4_000_000
 """Scores made at once: 16 MB, a size that the allocator reuses; larger arrays are paged in anew each time."""
@@ -16,7 +16,7 @@ BLOCK_VALUES = 4_000_000
 
 def list_requests(
     recommender: Recommender,
-    stage: Stage,
+    stage: EvaluationPoint,
     n_items: int,
     k: int,
     *,
@@ -57,12 +57,12 @@ def list_requests(
 
 def blocks(requests: NDArray[np.integer], n_items: int) -> Iterator[NDArray[np.integer]]:
     """The requests some at a time, so that the scores of all items for them stay small."""
-    step = max(1, min(USERS_AT_ONCE, BLOCK_VALUES // max(n_items, 1)))
+    step = max(1, min(USER_BATCH_SIZE, BLOCK_VALUES // max(n_items, 1)))
     for start in range(0, len(requests), step):
         yield requests[start : start + step]
 
 
-def popularity_below_zero(stage: Stage, n_items: int) -> NDArray[np.float32]:
+def popularity_below_zero(stage: EvaluationPoint, n_items: int) -> NDArray[np.float32]:
     """[n_items] scores in (-2, -1] in the order of the items' known events, equal where those are."""
     counts = np.bincount(stage.known.items, minlength=n_items)
     levels, places = np.unique(counts, return_inverse=True)

@@ -6,13 +6,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipelines.backtest.data.known import positions
-from pipelines.backtest.protocols.split import Answers
-from pipelines.evaluation.ground_truth import Truth
+from pipelines.backtest.protocols.split import TestAnswers
+from pipelines.evaluation.ground_truth import GroundTruth
 
 
 def gather_answers(
     askers: pa.Array, items: pa.Array, types: pa.Array, requests: NDArray[np.int64], item_ids: pa.Array
-) -> Answers:
+) -> TestAnswers:
     """The distinct items of each asker out of F events.
 
     Args:
@@ -34,8 +34,8 @@ def gather_answers(
     codes = types.dictionary_encode()
     kinds = np.zeros((len(codes.dictionary), len(pairs)), bool)
     kinds[codes.indices.to_numpy(zero_copy_only=False), inverse] = True
-    return Answers(
-        truth=Truth(names, indptr.astype(np.int64), (pairs % stride).astype(np.int32), len(item_ids)),
+    return TestAnswers(
+        truth=GroundTruth(names, indptr.astype(np.int64), (pairs % stride).astype(np.int32), len(item_ids)),
         requests=request_of,
         types=dict(sorted(zip(codes.dictionary.to_pylist(), kinds, strict=True))),
     )

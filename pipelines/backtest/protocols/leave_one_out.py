@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from pipelines.backtest.data.dataset import Dataset
 from pipelines.backtest.data.known import known_shop, positions
 from pipelines.backtest.protocols.ground_truth import gather_answers
-from pipelines.backtest.protocols.split import Cut, Prepared, all_of
+from pipelines.backtest.protocols.split import BacktestSplit, Cutoff, all_of
 from pipelines.errors import BacktestError
 from pipelines.training.data.interactions import Interactions
-from pipelines.training.data.model_split import LabelledStage, Stage, Trial, Wanted
+from pipelines.training.data.model_split import EvaluationPoint, LabelledPoint, ModelSplit, Wanted
 
 LEAST_EVENTS = 3
 """Users with fewer events are trained on whole and not tested."""
@@ -33,7 +33,7 @@ parts took it there, and of no user what that user took."""
 Fit = Literal["train", "train+validation"]
 
 
-def cut(dataset: Dataset) -> Cut:
+def cut(dataset: Dataset) -> Cutoff:
     """All events but the last one of each user with three or more.
 
     Raises:
@@ -50,12 +50,12 @@ def cut(dataset: Dataset) -> Cut:
             f"{dataset.name}: expected at least two users with {LEAST_EVENTS} or more events for protocol "
             f"leave-one-out, received {int(held.sum())}; use another protocol or more events"
         )
-    return Cut(~held, user_ids.filter(pa.array(held)))
+    return Cutoff(~held, user_ids.filter(pa.array(held)))
 
 
 def prepare(
-    dataset: Dataset, cut: Cut, *, fit: Fit = "train", keep_seen: bool = False, seed: int = 0
-) -> Prepared:
+    dataset: Dataset, cut: Cutoff, *, fit: Fit = "train", keep_seen: bool = False, seed: int = 0
+) -> BacktestSplit:
     """The trial of the events before the test, and each tested user's last event as the answer.
 
     Args:
@@ -75,8 +75,8 @@ def prepare(
     labels = known.rows(is_validation)
     chosen, *folds = _parts(len(tested), seed)
     future = dataset.events.filter(pa.array(~cut.known))
-    return Prepared(
-        trial=Trial(
+    return BacktestSplit(
+        trial=ModelSplit(
             catalogue=shop.catalogue,
             n_users=len(shop.user_ids),
             event_types=shop.event_types,
@@ -88,7 +88,7 @@ def prepare(
             seed=seed,
             folds=True,
         ),
-        test=Stage(known=training if fit == "train" else known, histories=all_of(known, tested)),
+        test=EvaluationPoint(known=training if fit == "train" else known, histories=all_of(known, tested)),
         answers=gather_answers(
             future["user_id"].combine_chunks(),
             future["item_id"].combine_chunks(),
@@ -109,10 +109,10 @@ def _parts(n: int, seed: int) -> list[NDArray[np.int64]]:
 
 def _labelled(
     training: Interactions, labels: Interactions, tested: NDArray[np.int64], places: NDArray[np.int64]
-) -> LabelledStage:
+) -> LabelledPoint:
     """Requests of some tested users after their training events, labelled by their validation events."""
     items = labels.items[places]
-    return LabelledStage(
+    return LabelledPoint(
         known=training,
         histories=all_of(training, tested[places]),
         wanted=Wanted(np.arange(len(items) + 1), items),

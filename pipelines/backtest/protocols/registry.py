@@ -3,11 +3,11 @@
 from pipelines.backtest.config import BacktestConfig
 from pipelines.backtest.data.dataset import Dataset
 from pipelines.backtest.protocols import leave_one_out, sequences, temporal
-from pipelines.backtest.protocols.split import Cut, Prepared
+from pipelines.backtest.protocols.split import BacktestSplit, Cutoff
 from pipelines.errors import BacktestError
 
 
-def find_cut(dataset: Dataset, config: BacktestConfig) -> Cut:
+def find_cut(dataset: Dataset, config: BacktestConfig) -> Cutoff:
     """Where the cutoff lies."""
     match config.protocol:
         case "leave-one-out":
@@ -19,7 +19,7 @@ def find_cut(dataset: Dataset, config: BacktestConfig) -> Cut:
     raise BacktestError(f"expected a protocol that ranks items, received {config.protocol}")
 
 
-def prepare(dataset: Dataset, cut: Cut, config: BacktestConfig) -> Prepared:
+def prepare(dataset: Dataset, cut: Cutoff, config: BacktestConfig) -> BacktestSplit:
     """The trial of what lies before the cutoff, the requests, and the answers."""
     seen, seed = config.repeats, config.seed
     match config.protocol:

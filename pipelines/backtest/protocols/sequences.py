@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from pipelines.backtest.data.dataset import Dataset
 from pipelines.backtest.data.known import known_shop, positions
 from pipelines.backtest.protocols.ground_truth import gather_answers
-from pipelines.backtest.protocols.split import Cut, Prepared, all_of
+from pipelines.backtest.protocols.split import BacktestSplit, Cutoff, all_of
 from pipelines.errors import BacktestError
 from pipelines.training.data.histories import Histories
 from pipelines.training.data.interactions import Interactions
-from pipelines.training.data.model_split import LabelledStage, Stage, Trial, Wanted
+from pipelines.training.data.model_split import EvaluationPoint, LabelledPoint, ModelSplit, Wanted
 
 HELD_SHARE = 0.1
 """Share of the sequences that are kept from learning, for the second stage and for choices."""
@@ -27,12 +27,12 @@ VALIDATION_SHARE = 0.15
 """Share of the held sequences that choices are made by; the second stage learns from the others."""
 
 
-def cut(dataset: Dataset) -> Cut:
+def cut(dataset: Dataset) -> Cutoff:
     """All events are known; what lies after the cutoff are the targets of the test rows."""
-    return Cut(np.ones(dataset.events.num_rows, bool))
+    return Cutoff(np.ones(dataset.events.num_rows, bool))
 
 
-def prepare(dataset: Dataset, cut: Cut, *, keep_seen: bool = True, seed: int = 0) -> Prepared:
+def prepare(dataset: Dataset, cut: Cutoff, *, keep_seen: bool = True, seed: int = 0) -> BacktestSplit:
     """The trial of the sequences, one for each user of the events, and the test rows' targets as the answers.
 
     A seeded share of the sequences is held out of `learning`; each is cut at a seeded place, and what follows
@@ -58,8 +58,8 @@ def prepare(dataset: Dataset, cut: Cut, *, keep_seen: bool = True, seed: int = 0
     chosen[: max(1, round(VALIDATION_SHARE * len(starts)))] = True
     histories, unknown = _given(dataset.test["history"].combine_chunks(), item_ids, known)
     targets = dataset.test["target"].combine_chunks()
-    return Prepared(
-        trial=Trial(
+    return BacktestSplit(
+        trial=ModelSplit(
             catalogue=shop.catalogue,
             n_users=len(shop.user_ids),
             event_types=shop.event_types,
@@ -70,7 +70,7 @@ def prepare(dataset: Dataset, cut: Cut, *, keep_seen: bool = True, seed: int = 0
             repeats=keep_seen,
             seed=seed,
         ),
-        test=Stage(known=known, histories=histories),
+        test=EvaluationPoint(known=known, histories=histories),
         answers=gather_answers(
             _names(len(targets)),
             targets,
@@ -104,14 +104,14 @@ def _held(known: Interactions, seed: int) -> tuple[NDArray[np.int64], NDArray[np
 
 def _labelled(
     learning: Interactions, known: Interactions, starts: NDArray[np.int64], sizes: NDArray[np.int64]
-) -> LabelledStage:
+) -> LabelledPoint:
     """Requests after the first `sizes` events of the sequences at `starts`, labelled by the next event."""
     order = np.argsort(starts)
     starts, sizes = starts[order], sizes[order]
     rows = np.repeat(starts + sizes - np.cumsum(sizes), sizes) + np.arange(sizes.sum())
     prefixes = known.rows(rows)
     histories = all_of(prefixes, known.users[starts].astype(np.int64))
-    return LabelledStage(
+    return LabelledPoint(
         known=learning,
         histories=replace(histories, users=np.full(len(starts), -1, np.int64)),
         wanted=Wanted(np.arange(len(starts) + 1), known.items[starts + sizes]),

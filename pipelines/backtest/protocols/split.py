@@ -7,18 +7,18 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipelines.evaluation.ground_truth import Truth
+from pipelines.evaluation.ground_truth import GroundTruth
 from pipelines.evaluation.split import TimeSplit
 from pipelines.training.data.histories import Histories
 from pipelines.training.data.interactions import Interactions
-from pipelines.training.data.model_split import Stage, Trial
+from pipelines.training.data.model_split import EvaluationPoint, ModelSplit
 
 NEVER_S = np.iinfo(np.int64).max
 """A second after every event."""
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class Cutoff:
     """Where the cutoff lies. Found once, and held while what lies after it is changed by the leak prober."""
 
     known: NDArray[np.bool_]
@@ -30,10 +30,10 @@ class Cut:
 
 
 @dataclass(frozen=True, slots=True)
-class Answers:
+class TestAnswers:
     """What really came: U rows, one for each asker whose request has an answer. No model sees it."""
 
-    truth: Truth
+    truth: GroundTruth
     """Row u's distinct items; those outside the catalogue count as missed."""
     requests: NDArray[np.int64]
     """[U] which request of the test stage row u is answered by."""
@@ -42,14 +42,14 @@ class Answers:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class BacktestSplit:
     """One data set under one protocol."""
 
-    trial: Trial
+    trial: ModelSplit
     """What models are fitted on."""
-    test: Stage
+    test: EvaluationPoint
     """The requests of the test, without their answers."""
-    answers: Answers
+    answers: TestAnswers
     counts: Mapping[str, int]
     """What was left out or is special, by name."""
 

@@ -11,16 +11,16 @@ from numpy.typing import NDArray
 from pipelines.backtest.data.dataset import Dataset
 from pipelines.backtest.data.known import known_shop, positions
 from pipelines.backtest.protocols.ground_truth import gather_answers
-from pipelines.backtest.protocols.split import Cut, Prepared, seen_pairs
+from pipelines.backtest.protocols.split import BacktestSplit, Cutoff, seen_pairs
 from pipelines.errors import BacktestError
 from pipelines.evaluation.ground_truth import instants
 from pipelines.evaluation.split import TimeSplit, Window, utc64
 from pipelines.training.data.histories import Histories
-from pipelines.training.data.interactions import Interactions, Shop
-from pipelines.training.data.model_split import LabelledStage, Stage, Trial, Wanted
+from pipelines.training.data.interactions import EncodedShop, Interactions
+from pipelines.training.data.model_split import EvaluationPoint, LabelledPoint, ModelSplit, Wanted
 
 
-def cut(dataset: Dataset) -> Cut:
+def cut(dataset: Dataset) -> Cutoff:
     """All events before the test window, which ends with the last event.
 
     Raises:
@@ -29,18 +29,18 @@ def cut(dataset: Dataset) -> Cut:
     at = dataset.events["event_at"].cast(pa.int64()).to_numpy()
     first, last = int(at.min()) // 1_000_000, int(at.max()) // 1_000_000
     split = TimeSplit.plan(datetime.fromtimestamp(first, UTC), datetime.fromtimestamp(last + 1, UTC))
-    return Cut(instants(dataset.events) < utc64(split.test_from), split=split)
+    return Cutoff(instants(dataset.events) < utc64(split.test_from), split=split)
 
 
 def prepare(
     dataset: Dataset,
-    cut: Cut,
+    cut: Cutoff,
     *,
     targets: Sequence[str] | None = None,
     learn_from: Sequence[str] | None = None,
     keep_seen: bool = True,
     seed: int = 0,
-) -> Prepared:
+) -> BacktestSplit:
     """The trial of the events before the test window, and all that came in it as the answers.
 
     Every known user makes a request at the start of the test window; one more request without a history
@@ -67,7 +67,7 @@ def prepare(
             f"{split.validation_from.isoformat()} and {split.test_from.isoformat()}, received none; use "
             "protocol leave-one-out, or a longer history"
         )
-    test = Stage(known=known, histories=_everybody(known, len(shop.user_ids), split.test_from))
+    test = EvaluationPoint(known=known, histories=_everybody(known, len(shop.user_ids), split.test_from))
     future = dataset.events.filter(pa.array(~cut.known))
     if targets is not None:
         future = future.filter(pc.is_in(future["event_type"], pa.array(list(targets))))
@@ -81,8 +81,8 @@ def prepare(
         pairs = requests * len(item_ids) + items
         seen = (items >= 0) & np.isin(pairs, seen_pairs(test.histories, len(item_ids)))
     wanted = future.filter(pa.array(~seen))
-    return Prepared(
-        trial=Trial(
+    return BacktestSplit(
+        trial=ModelSplit(
             catalogue=shop.catalogue,
             n_users=len(shop.user_ids),
             event_types=shop.event_types,
@@ -121,7 +121,7 @@ def _of_types(dataset: Dataset, types: Sequence[str] | None) -> NDArray[np.bool_
     return np.asarray(pc.is_in(told, pa.array(list(types))).to_numpy(), bool)
 
 
-def _split_of(cut: Cut) -> TimeSplit:
+def _split_of(cut: Cutoff) -> TimeSplit:
     if cut.split is None:
         raise BacktestError("expected a cut with a time split, received none; make it with temporal.cut")
     return cut.split
@@ -133,7 +133,7 @@ def _everybody(known: Interactions, n_users: int, at: datetime) -> Histories:
     return Histories.of(known, users, np.full(len(users), int(at.timestamp())))
 
 
-def _labelled(shop: Shop, window: Window, keep_seen: bool) -> LabelledStage:
+def _labelled(shop: EncodedShop, window: Window, keep_seen: bool) -> LabelledPoint:
     """Requests at the window's start of known users who took targets in it, labelled by all types."""
     at_s = int(window.starts_at.timestamp())
     known = shop.interactions.before(window.starts_at)
@@ -143,7 +143,7 @@ def _labelled(shop: Shop, window: Window, keep_seen: bool) -> LabelledStage:
     is_target = np.isin(after.types, shop.target_codes)
     askers = np.intersect1d(after.users[is_target], known.users).astype(np.int64)
     others = [name for name in shop.event_types if name not in shop.target_types]
-    return LabelledStage(
+    return LabelledPoint(
         known=known,
         histories=Histories.of(known, askers, np.full(len(askers), at_s)),
         wanted=_wanted(after.rows(is_target), askers, shop.n_items),

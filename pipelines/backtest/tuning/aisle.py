@@ -17,7 +17,7 @@ from pipelines.backtest.tuning.worker import open_study
 from pipelines.errors import BacktestError, ProcessError
 from pipelines.runtime.isolated_process import run_in_own_process
 from pipelines.training.config import TrainingConfig
-from pipelines.training.data.model_split import Trial
+from pipelines.training.data.model_split import ModelSplit
 
 LEAST_TRIALS = 4
 """Trainings that are to fit into the budget; with fewer, a search is none."""
@@ -39,8 +39,8 @@ def space_of(config: TrainingConfig) -> dict[str, tuple[Any, ...]]:
         "retrieval.learning_rate": (retrieval.learning_rate / 2, retrieval.learning_rate * 2),
         "retrieval.dropout": (0.2, 0.35, 0.5, 0.65),
         "retrieval.temperature": (0.05, 0.07, 0.1),
-        "retrieval.dimensions": (retrieval.dimensions // 2, retrieval.dimensions * 3 // 2),
-        "retrieval.blocks": (1, 2, 3),
+        "retrieval.embedding_dim": (retrieval.embedding_dim // 2, retrieval.embedding_dim * 3 // 2),
+        "retrieval.num_layers": (1, 2, 3),
         "retrieval.epochs": (max(1, retrieval.epochs // 2), retrieval.epochs * 3 // 2),
         "ranking.learning_rate": (ranking.learning_rate / 2, ranking.learning_rate * 2),
         "ranking.dropout": (0.0, 0.1, 0.3),
@@ -63,7 +63,7 @@ def nested(settings: Mapping[str, Any]) -> dict[str, Any]:
 def tune_own(
     folder: Path,
     config: BacktestConfig,
-    trial: Trial,
+    trial: ModelSplit,
     *,
     budget_s: float,
     most_trials: int | None = None,
@@ -186,7 +186,7 @@ def tune_own(
 class _Pace:
     """How long a training will take: as told beforehand, corrected by the slowest one so far."""
 
-    def __init__(self, trial: Trial) -> None:
+    def __init__(self, trial: ModelSplit) -> None:
         self._trial, self._slowness = trial, 1.0
         self._measured = False
 

@@ -14,11 +14,11 @@ import optuna
 
 from pipelines.errors import BacktestError
 from pipelines.training.baselines import MODELS, reason_against
-from pipelines.training.baselines.evaluate import Judge
-from pipelines.training.baselines.fit_data import Known
-from pipelines.training.baselines.recommender import PaddedWith, Recommender
+from pipelines.training.baselines.evaluate import ValidationSet
+from pipelines.training.baselines.fit_data import FitData
+from pipelines.training.baselines.recommender import Recommender, WithFallback
 from pipelines.training.baselines.tune import PADDING
-from pipelines.training.data.model_split import Trial
+from pipelines.training.data.model_split import ModelSplit
 
 PARTS = 4
 """Parts in which the validation requests are judged; after each one a hopeless trial is given up."""
@@ -64,7 +64,7 @@ class Tuned:
 
 
 def tune(
-    trial: Trial,
+    trial: ModelSplit,
     name: str,
     *,
     budget_s: float,
@@ -88,13 +88,13 @@ def tune(
     Raises:
         BacktestError: The model cannot be fitted on such data.
     """
-    known = Known.of(trial)
+    known = FitData.of(trial)
     if reason := reason_against(name, known):
         raise BacktestError(f"expected a model that can be fitted on this data, received {name}: {reason}")
     started_s = time.perf_counter()
     model = MODELS[name]
     padding = None if name == PADDING else MODELS[PADDING].fit(known, **MODELS[PADDING].defaults)
-    judges = _parts(Judge.of(trial))
+    judges = _parts(ValidationSet.of(trial))
     found: dict[tuple[Any, ...], Attempt] = {}
     choices = prod(len(values) for values in model.space.values())
 
@@ -107,7 +107,7 @@ def tune(
                 raise optuna.TrialPruned
             return found[key].worth
         fitted = model.fit(known, **settings)
-        worth, pruned = _judged(judges, fitted if padding is None else PaddedWith(fitted, padding), asked)
+        worth, pruned = _judged(judges, fitted if padding is None else WithFallback(fitted, padding), asked)
         found[key] = Attempt(asked.number, settings, worth, pruned, time.perf_counter() - began_s)
         told(found[key])
         if len(found) >= choices:
@@ -137,7 +137,7 @@ def tune(
     )
 
 
-def _parts(judge: Judge) -> list[Judge]:
+def _parts(judge: ValidationSet) -> list[ValidationSet]:
     """The judge's requests dealt out to so many judges as there are requests for."""
     n = len(judge.histories)
     dealt = [np.arange(part, n, PARTS) for part in range(min(PARTS, max(n, 1)))]
@@ -146,7 +146,7 @@ def _parts(judge: Judge) -> list[Judge]:
     ]
 
 
-def _judged(judges: list[Judge], recommender: Recommender, asked: optuna.Trial) -> tuple[float, bool]:
+def _judged(judges: list[ValidationSet], recommender: Recommender, asked: optuna.Trial) -> tuple[float, bool]:
     """Mean NDCG@10 over the requests judged so far, and whether the trial was given up before the last."""
     total, requests = 0.0, 0
     for step, judge in enumerate(judges):

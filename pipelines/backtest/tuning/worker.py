@@ -13,7 +13,7 @@ from pipelines.backtest.config import BacktestConfig
 from pipelines.backtest.data.dataset import read_dataset
 from pipelines.backtest.protocols.registry import find_cut, prepare
 from pipelines.training.config import TrainingConfig
-from pipelines.training.data.model_split import Trial
+from pipelines.training.data.model_split import ModelSplit
 
 STARTUP_TRIALS = 4
 """Trials that are never given up."""
@@ -63,11 +63,11 @@ def train_own(
     dataset = read_dataset(Path(folder), with_test=asked_for.protocol == "explicit")
     trial = prepare(dataset, find_cut(dataset, asked_for), asked_for).trial
     asked = optuna.trial.Trial(open_study(Path(journal), trial.seed), number)
-    worth, pruned = judge(trial, choices, Looks(asked))
+    worth, pruned = judge(trial, choices, PruningCallback(asked))
     return {"worth": worth, "pruned": pruned, "seconds": round(time.perf_counter() - started_s, 2)}
 
 
-class Looks:
+class PruningCallback:
     """Tells a study of each look at validation, and ends the training that it gives up."""
 
     def __init__(self, asked: optuna.Trial) -> None:
@@ -85,26 +85,26 @@ class Looks:
             raise optuna.TrialPruned
 
 
-def judge(trial: Trial, choices: Mapping[str, Any], looks: Looks) -> tuple[float | None, bool]:
+def judge(trial: ModelSplit, choices: Mapping[str, Any], looks: PruningCallback) -> tuple[float | None, bool]:
     """NDCG@10 on the trial's validation requests, None where it came to none, and whether it was given up.
 
     The test is no part of a trial, so nothing here can look at it.
     """
-    from pipelines.training.event_training_set import TrialMaterial
-    from pipelines.training.fit.early_stopping import watched
+    from pipelines.training.event_training_set import EventTrainingSet
+    from pipelines.training.fit.early_stopping import report_validation_to
     from pipelines.training.ranking.train import train as train_ranking
     from pipelines.training.retrieval.export import export
-    from pipelines.training.retrieval.source_weights import weigh_sources
+    from pipelines.training.retrieval.source_weights import fit_source_weights
     from pipelines.training.retrieval.train import train as train_retrieval
 
     config = TrainingConfig.of(choices).model_copy(update={"seed": trial.seed})
     with tempfile.TemporaryDirectory(prefix="aisle-tune-") as workdir:
-        material = TrialMaterial(trial, Path(workdir) / "bundle", config)
+        material = EventTrainingSet(trial, Path(workdir) / "bundle", config)
         try:
-            with watched(looks):
+            with report_validation_to(looks):
                 material.begin()
                 export(train_retrieval(material), material)
-                weigh_sources(material)
+                fit_source_weights(material)
                 return float(train_ranking(material).metrics["ndcg_at_10"]), False
         except optuna.TrialPruned:
             return None, True

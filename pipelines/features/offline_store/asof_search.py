@@ -25,7 +25,7 @@ Numbers = npt.NDArray[np.int64]
 Positions = npt.NDArray[np.int32]
 
 
-class FeatureRows:
+class AsofIndex:
     """The rows of one feature table, in the order of their keys and instants."""
 
     def __init__(

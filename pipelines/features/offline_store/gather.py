@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from pipelines.features.offline_store.row_selection import Places
+from pipelines.features.offline_store.row_selection import TakeIndices
 
 ROWS_AT_ONCE = 131_072
 """Feature rows that are read at a time."""
@@ -45,7 +45,7 @@ def rows_in_order(connection: Any, query: str, asked: npt.NDArray[np.bool_] | No
 
 
 def picked(
-    column: pa.ChunkedArray, parts: Iterable[Places], chunk_bytes: int = CHUNK_BYTES
+    column: pa.ChunkedArray, parts: Iterable[TakeIndices], chunk_bytes: int = CHUNK_BYTES
 ) -> Iterator[pa.Array]:
     """Yield a column's values at these places, part by part; null where a place is.
 
@@ -74,7 +74,7 @@ def _unchecked(values: pa.Array, places: pa.Array) -> pa.Array:
     return pc.take(values, places, boundscheck=False)
 
 
-def _known_numbers(values: pa.Array, places: Places) -> pa.Array:
+def _known_numbers(values: pa.Array, places: TakeIndices) -> pa.Array:
     """The same as `take` of numbers that are all known, in a third of the time."""
     _, content = _unchecked(values, places.filled).buffers()
     return pa.Array.from_buffers(values.type, len(places.filled), [places.known, content])

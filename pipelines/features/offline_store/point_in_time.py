@@ -18,10 +18,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.errors import FeatureError
-from pipelines.features.offline_store.asof_search import UNKNOWN, FeatureRows, Positions
+from pipelines.features.offline_store.asof_search import UNKNOWN, AsofIndex, Positions
 from pipelines.features.offline_store.asof_sql import AT, ROW, JoinedView, asof_join, quoted
 from pipelines.features.offline_store.gather import picked, rows_in_order
-from pipelines.features.offline_store.row_selection import AskedRows
+from pipelines.features.offline_store.row_selection import RowSelection
 
 POSITION = "__position"
 """Column that numbers the feature rows."""
@@ -71,10 +71,10 @@ class PointInTimeJoin:
             return self._joined(view, entities, rows)
         keys, row_keys = _one_key(entities, rows, len(view.keys))
         created_at = rows[CREATED_AT].combine_chunks() if view.created_at else None
-        known = FeatureRows(row_keys, _microseconds(rows[KNOWN_AT]), created_at, lookups=len(keys))
+        known = AsofIndex(row_keys, _microseconds(rows[KNOWN_AT]), created_at, lookups=len(keys))
         return known.newest(keys, _microseconds(entities[AT]), view.ttl)
 
-    def features(self, view: JoinedView, asked: AskedRows) -> Iterator[tuple[str, Iterator[pa.Array]]]:
+    def features(self, view: JoinedView, asked: RowSelection) -> Iterator[tuple[str, Iterator[pa.Array]]]:
         """Name and values of each feature of a view, null where nothing was known; in parts of rows."""
         columns = ", ".join(f"{quoted(source)} AS {quoted(name)}" for source, name in view.features)
         query = f"SELECT {columns} FROM {view.relation}"  # noqa: S608 - quoted

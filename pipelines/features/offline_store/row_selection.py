@@ -16,7 +16,7 @@ ROWS_AT_ONCE = 131_072
 
 
 @dataclass(frozen=True, slots=True)
-class Places:
+class TakeIndices:
     """Numbers of values, one for each row of a part; worked out once for all columns."""
 
     numbers: pa.Array
@@ -35,14 +35,14 @@ class Places:
 
 
 @dataclass(frozen=True, slots=True)
-class AskedRows:
+class RowSelection:
     """Rows of one feature table for the rows of one answer."""
 
     mask: npt.NDArray[np.bool_]
     """Which rows of the table are asked for; those beyond its end are not."""
 
-    parts: Sequence[Places]
-    """Places among the rows that are asked for; at least one part."""
+    parts: Sequence[TakeIndices]
+    """TakeIndices among the rows that are asked for; at least one part."""
 
     @property
     def count(self) -> int:
@@ -50,7 +50,7 @@ class AskedRows:
         return int(np.count_nonzero(self.mask))
 
     @classmethod
-    def at(cls, positions: Positions) -> AskedRows:
+    def at(cls, positions: Positions) -> RowSelection:
         """What is asked for at these positions in the table."""
         known = positions != UNKNOWN
         mask = np.zeros(positions.max(initial=UNKNOWN) + 1, bool)
@@ -61,14 +61,14 @@ class AskedRows:
         return cls(mask, in_parts(pa.array(places, mask=~known)))
 
 
-def in_parts(places: pa.Array, rows_at_once: int = ROWS_AT_ONCE) -> list[Places]:
-    """Places in parts of so many rows, at least one part."""
+def in_parts(places: pa.Array, rows_at_once: int = ROWS_AT_ONCE) -> list[TakeIndices]:
+    """TakeIndices in parts of so many rows, at least one part."""
     starts = range(0, max(1, len(places)), rows_at_once)
     return [_part(places.slice(start, rows_at_once)) for start in starts]
 
 
-def _part(numbers: pa.Array) -> Places:
+def _part(numbers: pa.Array) -> TakeIndices:
     if not numbers.null_count:
-        return Places(numbers, numbers, None)
+        return TakeIndices(numbers, numbers, None)
     known = np.packbits(numbers.is_valid().to_numpy(zero_copy_only=False), bitorder="little")
-    return Places(numbers, numbers.fill_null(0), pa.py_buffer(known))
+    return TakeIndices(numbers, numbers.fill_null(0), pa.py_buffer(known))

@@ -13,7 +13,7 @@ MEMORY_BYTES = 16 * 2**20
 """What the columns of one answer may hold in memory; a training set can be larger than it is."""
 
 
-class KeptColumns:
+class SpilledColumns:
     """Takes columns part by part, several at a time, and gives each as one column.
 
     A file has no name and is gone with the column that lies in it. The system keeps its pages in memory while

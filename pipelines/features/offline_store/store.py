@@ -174,18 +174,18 @@ def _connection(datasets: Mapping[str, Any]) -> duckdb.DuckDBPyConnection:
 
 def _join(joining: PointInTimeJoin, answer: pa.Table, views: Sequence[JoinedView]) -> pa.Table:
     """Add what each view knew of the entity rows to the answer, row by row."""
-    from pipelines.features.offline_store.row_selection import AskedRows
-    from pipelines.features.offline_store.spill import KeptColumns
-    from pipelines.runtime.concurrency import at_once
+    from pipelines.features.offline_store.row_selection import RowSelection
+    from pipelines.features.offline_store.spill import SpilledColumns
+    from pipelines.runtime.concurrency import map_ordered
 
-    kept = KeptColumns()
+    kept = SpilledColumns()
     with joining as join:
-        asked = at_once(lambda view: AskedRows.at(join.positions(view)), views, AT_ONCE)
+        asked = map_ordered(lambda view: RowSelection.at(join.positions(view)), views, AT_ONCE)
         groups = [
             (some, rows) for view, rows in zip(views, asked, strict=True) for some in _read_together(view)
         ]
         groups.sort(key=lambda group: not group[0].lists)  # lists take longest: nobody waits for the last
-        read = at_once(
+        read = map_ordered(
             lambda group: {name: kept.keep(parts) for name, parts in join.features(*group)}, groups, AT_ONCE
         )
         columns = {name: column for some in read for name, column in some.items()}

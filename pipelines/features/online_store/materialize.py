@@ -17,9 +17,9 @@ from pipelines.features.online_store.sqlite_writer import one_generation
 from pipelines.features.registry.build_record import last_build, tables_of
 from pipelines.features.registry.declarations import source_of
 from pipelines.features.registry.feast import open_store
-from pipelines.features.registry.write_lock import one_writer
+from pipelines.features.registry.write_lock import registry_write_lock
 from pipelines.lake import open_lake
-from pipelines.runtime.concurrency import at_once
+from pipelines.runtime.concurrency import map_ordered
 from pipelines.settings import Settings
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -76,7 +76,7 @@ def materialize(
     since = EVER if start is None else start.astimezone(UTC)
     lake = open_lake(settings)
     last_build(lake)
-    with one_writer(settings):
+    with registry_write_lock(settings):
         for _ in range(ATTEMPTS):
             build = last_build(lake)
             until = build["as_of"] if end is None else min(end.astimezone(UTC), build["as_of"])
@@ -122,7 +122,7 @@ def _write(
     with (
         duckdb.connect() as database,
         one_generation(store) as write,
-        contextlib.closing(at_once(newest, views, VIEWS_AT_ONCE)) as read,
+        contextlib.closing(map_ordered(newest, views, VIEWS_AT_ONCE)) as read,
     ):
         for view, rows in read:
             write(view, rows, whole=start == EVER)

@@ -36,7 +36,7 @@ from pipelines.features.online_store.protobuf_columns import (
     lengths,
 )
 from pipelines.features.registry.declarations import source_of
-from pipelines.runtime.concurrency import at_once
+from pipelines.runtime.concurrency import map_ordered
 
 ROWS_AT_ONCE = 8_000
 """Rows of all views that are put together and sent at a time: some megabytes."""
@@ -129,7 +129,7 @@ def _write_entities(store: FeatureStore, client: Any, views: Sequence["_ViewRows
     if all(one.whole for one in views):
         there = set(_keys_there(client, views[0].entity, project, version))
     with _Sending(client) as sending:
-        for commands, answers in at_once(*_putting_together(views, keys, project, there), count=1):
+        for commands, answers in map_ordered(*_putting_together(views, keys, project, there), count=1):
             sending.send(commands, answers)
     gone = sorted(there - {key + project for key in keys.to_pylist()}) if there else []
     for start in range(0, len(gone), KEYS_AT_ONCE):

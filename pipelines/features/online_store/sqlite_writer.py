@@ -18,7 +18,7 @@ from feast.utils import _convert_arrow_to_proto
 
 from pipelines.features.online_store.columns import entity_keys, python_values, sqlite_values
 from pipelines.features.registry.declarations import source_of
-from pipelines.runtime.concurrency import at_once
+from pipelines.runtime.concurrency import map_ordered
 from serving.features.online_store.rows import quoted, upsert
 from serving.features.online_store.sqlite import LOCK_SECONDS, SqliteRowOnlineStoreConfig, path_of, table_of
 
@@ -95,7 +95,7 @@ def _by_columns(store: FeatureStore, connection: sqlite3.Connection) -> WriteVie
         if whole:
             connection.execute(f"DELETE FROM {quoted(table)}")  # noqa: S608 - quoted
         statement = upsert(table, [feature.name for feature in view.features])
-        for columns in at_once(*_columns(view, rows, version), count=1):
+        for columns in map_ordered(*_columns(view, rows, version), count=1):
             connection.executemany(statement, _records(view, columns))
 
     return write

@@ -13,7 +13,13 @@ from pipelines.features.engines.duckdb import duckdb_engine
 from pipelines.features.engines.select import Connect, Engine
 from pipelines.features.registry.declarations import declared_views, lake_schema_of
 from pipelines.features.transforms.config import FeatureConfig
-from pipelines.features.transforms.inputs import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS, Shop, known_shop
+from pipelines.features.transforms.inputs import (
+    EVENT_COLUMNS,
+    ITEM_COLUMNS,
+    USER_COLUMNS,
+    FeatureInputs,
+    known_shop,
+)
 from pipelines.lake import Lake
 
 WHOLE = frozenset({"item_pairs"})
@@ -102,7 +108,7 @@ def _shop(
     versions: Mapping[str, int],
     column: str | None = None,
     ids: pa.Array | None = None,
-) -> Shop:
+) -> FeatureInputs:
     """The shop, or what it knows of a few users or items; the catalogue stays whole."""
     events = ours.table(lake, "events", EVENT_COLUMNS, versions["events"])
     items = ours.table(lake, "items", ITEM_COLUMNS, versions["items"])

@@ -17,7 +17,7 @@ from sqlalchemy.pool import NullPool
 from pipelines.errors import FeatureError
 from pipelines.features.registry.declarations import declarations
 from pipelines.features.registry.feast_environment import feast_environment
-from pipelines.features.registry.write_lock import one_writer
+from pipelines.features.registry.write_lock import registry_write_lock
 from pipelines.settings import Settings
 
 
@@ -57,7 +57,7 @@ def has_registry(settings: Settings) -> bool:
 def apply(settings: Settings) -> dict[str, int]:
     """Bring Feast's registry to what `feature_repo` declares; return how many objects it has, and lost."""
     declared = declarations()
-    with one_writer(settings), feast_talks_to_people():
+    with registry_write_lock(settings), feast_talks_to_people():
         store = open_store(settings)
         wanted, unwanted, _, _ = extract_objects_for_apply_delete(store.project, store.registry, declared)
         unwanted = [one for one in unwanted if one.name != DUMMY_ENTITY_NAME]  # Feast's own, made by itself

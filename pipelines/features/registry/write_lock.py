@@ -19,7 +19,7 @@ PAUSE_S = 0.1
 
 
 @contextmanager
-def one_writer(settings: Settings, limit_s: float = LIMIT_S) -> Iterator[None]:
+def registry_write_lock(settings: Settings, limit_s: float = LIMIT_S) -> Iterator[None]:
     """Keep other writers of this home out while the block runs; the system lets go when a process dies.
 
     Raises:

@@ -22,7 +22,7 @@ USER_COLUMNS = ("user_id", "gender", "age_band", "location", "consent", "attribu
 
 
 @dataclass(frozen=True, slots=True)
-class Shop:
+class FeatureInputs:
     """What was known of a shop before `as_of`."""
 
     events: ir.Table
@@ -51,7 +51,7 @@ class Shop:
 
 def known_shop(
     events: ir.Table, items: ir.Table, users: ir.Table, as_of: datetime, span_days: int, keep: Keep
-) -> Shop:
+) -> FeatureInputs:
     """Cut the lake's tables at `as_of` (exclusive) and add what every feature needs.
 
     Args:
@@ -75,7 +75,7 @@ def known_shop(
     )
     visit = events.session_id.fill_null(ibis.literal("day-") + events.day.cast("string"))
     events = keep(events.mutate(visit=visit))
-    return Shop(
+    return FeatureInputs(
         events=events,
         items=items.filter(items.updated_at < cutoff),
         users=users.filter(users.updated_at < cutoff),
@@ -86,7 +86,7 @@ def known_shop(
     )
 
 
-def part_of_users(shop: Shop, part: int, parts: int) -> Shop:
+def part_of_users(shop: FeatureInputs, part: int, parts: int) -> FeatureInputs:
     """What the shop knows of one part of its users; the catalogue stays whole."""
     if parts == 1:
         return shop

@@ -7,7 +7,7 @@ import ibis.expr.types as ir
 
 from pipelines.features.transforms.calendar import Span, instant_literal, start_of_day
 from pipelines.features.transforms.config import FeatureConfig
-from pipelines.features.transforms.inputs import MICRO, Shop
+from pipelines.features.transforms.inputs import MICRO, FeatureInputs
 from pipelines.features.transforms.profiles import CATEGORY_SEPARATOR
 from pipelines.features.transforms.windows import changes_of_windows, ratio, running_totals
 
@@ -16,7 +16,7 @@ MONDAY_OFFSET = 3
 """Day 0, 1970-01-01, was a Thursday: day 4 was the first Monday."""
 
 
-def user_category(shop: Shop, config: FeatureConfig) -> ir.Table:
+def user_category(shop: FeatureInputs, config: FeatureConfig) -> ir.Table:
     """One row for each user, category and day on which a value changes."""
     actions = _with_category(shop, config)
     actions = actions.filter(actions.category.notnull())
@@ -58,7 +58,7 @@ def user_category(shop: Shop, config: FeatureConfig) -> ir.Table:
     )
 
 
-def user_affinity(shop: Shop, config: FeatureConfig) -> ir.Table:
+def user_affinity(shop: FeatureInputs, config: FeatureConfig) -> ir.Table:
     """One row for each user and week: the categories and brands of the last weeks, strongest first."""
     actions = _with_category(shop, config)
     week = (actions.day + MONDAY_OFFSET) // WEEK_DAYS
@@ -77,7 +77,7 @@ def user_affinity(shop: Shop, config: FeatureConfig) -> ir.Table:
     )
 
 
-def item_pairs(shop: Shop, config: FeatureConfig) -> ir.Table:
+def item_pairs(shop: FeatureInputs, config: FeatureConfig) -> ir.Table:
     """One row for each item that shares baskets with others, known at `as_of`.
 
     The strength of a pair is its shared baskets over the root of both items' baskets (cosine).
@@ -124,7 +124,7 @@ def item_pairs(shop: Shop, config: FeatureConfig) -> ir.Table:
     )
 
 
-def _with_category(shop: Shop, config: FeatureConfig) -> ir.Table:
+def _with_category(shop: FeatureInputs, config: FeatureConfig) -> ir.Table:
     """Actions with category and brand of their item, as the catalogue said when `as_of` came."""
     newest = ibis.row_number().over(ibis.window(group_by="item_id", order_by=shop.items.updated_at.desc()))
     items = shop.items.mutate(age=newest).filter(ibis._.age == 0)

@@ -3,7 +3,7 @@
 import ibis.expr.types as ir
 
 from pipelines.features.transforms.calendar import start_of_day
-from pipelines.features.transforms.inputs import MICRO, Shop
+from pipelines.features.transforms.inputs import MICRO, FeatureInputs
 from pipelines.features.transforms.windows import (
     changes_of_distinct,
     changes_of_windows,
@@ -14,7 +14,7 @@ from pipelines.features.transforms.windows import (
 WINDOWS = (1, 7, 30)
 
 
-def item_activity(shop: Shop) -> ir.Table:
+def item_activity(shop: FeatureInputs) -> ir.Table:
     """One row for each item and day on which a value changes, known when the day before it ends."""
     events = shop.events.filter(shop.events.item_id.notnull())
     totals = running_totals(
@@ -84,7 +84,7 @@ def _days(events: ir.Table) -> ir.Table:
     )
 
 
-def _buyers(shop: Shop) -> ir.Table:
+def _buyers(shop: FeatureInputs) -> ir.Table:
     """A user's first day with an item makes a buyer, the second a repeat buyer."""
     pairs = shop.purchases.filter(shop.purchases.nth <= 2)
     return pairs.select(

@@ -2,7 +2,7 @@
 
 import ibis.expr.types as ir
 
-from pipelines.features.transforms.inputs import Shop
+from pipelines.features.transforms.inputs import FeatureInputs
 
 USER_ATTRIBUTES = (
     "income",
@@ -17,7 +17,7 @@ USER_ATTRIBUTES = (
 CATEGORY_SEPARATOR = " > "
 
 
-def user_profile(shop: Shop) -> ir.Table:
+def user_profile(shop: FeatureInputs) -> ir.Table:
     """One row for each user and change of the profile; without consent, its values are null."""
     users = shop.users
     said = {name: users[name] for name in ("gender", "age_band", "location")}
@@ -29,7 +29,7 @@ def user_profile(shop: Shop) -> ir.Table:
     )
 
 
-def item_profile(shop: Shop) -> ir.Table:
+def item_profile(shop: FeatureInputs) -> ir.Table:
     """One row for each item and change of the catalogue."""
     items = shop.items
     levels = items.category.nullif("").split(CATEGORY_SEPARATOR)

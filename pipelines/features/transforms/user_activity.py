@@ -4,7 +4,7 @@ import ibis
 import ibis.expr.types as ir
 
 from pipelines.features.transforms.calendar import start_of_day
-from pipelines.features.transforms.inputs import MICRO, Shop
+from pipelines.features.transforms.inputs import MICRO, FeatureInputs
 from pipelines.features.transforms.windows import (
     changes_of_distinct,
     changes_of_windows,
@@ -15,7 +15,7 @@ from pipelines.features.transforms.windows import (
 WINDOWS = (1, 7, 30)
 
 
-def user_activity(shop: Shop) -> ir.Table:
+def user_activity(shop: FeatureInputs) -> ir.Table:
     """One row for each user and day on which a value changes, known when the day before it ends."""
     actions = shop.events.filter(shop.events.event_type != "impression")
     totals = running_totals(
@@ -81,7 +81,7 @@ def user_activity(shop: Shop) -> ir.Table:
     )
 
 
-def _days(shop: Shop, actions: ir.Table) -> ir.Table:
+def _days(shop: FeatureInputs, actions: ir.Table) -> ir.Table:
     """One row for each user and day with actions: each visit and each purchase is on one of these days."""
     of_type = {"views": "view", "carts": "cart", "purchases": "purchase", "searches": "search"}
     bought = actions.event_type == "purchase"
@@ -120,7 +120,7 @@ def _visits(actions: ir.Table) -> ir.Table:
     )
 
 
-def _repeats(shop: Shop) -> ir.Table:
+def _repeats(shop: FeatureInputs) -> ir.Table:
     pairs = shop.purchases
     return pairs.group_by(["user_id", "day"]).aggregate(
         bought=pairs.count(), bought_again=pairs.previous_day.notnull().sum().cast("int64")

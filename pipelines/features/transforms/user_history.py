@@ -5,10 +5,10 @@ import ibis.expr.types as ir
 
 from pipelines.features.transforms.calendar import instant_literal, start_of_day
 from pipelines.features.transforms.config import FeatureConfig
-from pipelines.features.transforms.inputs import Shop
+from pipelines.features.transforms.inputs import FeatureInputs
 
 
-def user_history(shop: Shop, config: FeatureConfig) -> ir.Table:
+def user_history(shop: FeatureInputs, config: FeatureConfig) -> ir.Table:
     """One row for each user and day with events; the running day of `as_of` is known at `as_of`.
 
     Rows before the last `span_days` are left out, except the newest of each user, so that every instant

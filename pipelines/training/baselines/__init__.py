@@ -1,6 +1,6 @@
 """The field that a release must beat: models from counts to matrix factorisation, behind one interface."""
 
-from pipelines.training.baselines.benchmark import FIELDS, FieldConfig, FieldLists, field_lists
+from pipelines.training.baselines.benchmark import FIELDS, BaselineConfig, BaselineResults, field_lists
 from pipelines.training.baselines.recommender import Recommender
 from pipelines.training.baselines.registry import MODELS, reason_against
 from pipelines.training.baselines.tune import FittedBaseline, fit_field, refit_field
@@ -8,8 +8,8 @@ from pipelines.training.baselines.tune import FittedBaseline, fit_field, refit_f
 __all__ = [
     "FIELDS",
     "MODELS",
-    "FieldConfig",
-    "FieldLists",
+    "BaselineConfig",
+    "BaselineResults",
     "FittedBaseline",
     "Recommender",
     "field_lists",

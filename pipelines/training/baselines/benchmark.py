@@ -14,13 +14,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import Field, field_validator
 
-from pipelines.evaluation.ground_truth import Truth
-from pipelines.training.baselines.evaluate import JUDGED_USERS, Judge, ranked_lists
-from pipelines.training.baselines.fit_data import Known, type_weights
-from pipelines.training.baselines.recommender import PaddedWith, Recommender
+from pipelines.evaluation.ground_truth import GroundTruth
+from pipelines.training.baselines.evaluate import JUDGED_USERS, ValidationSet, ranked_lists
+from pipelines.training.baselines.fit_data import FitData, type_weights
+from pipelines.training.baselines.recommender import Recommender, WithFallback
 from pipelines.training.baselines.registry import MODELS, reason_against
 from pipelines.training.baselines.tune import PADDING, choose
-from pipelines.training.config import Budget, Frozen
+from pipelines.training.config import Budget, FrozenConfig
 from pipelines.training.data.feast_training_set import TrainingSet
 from pipelines.training.data.histories import Histories
 from pipelines.training.data.training_data import VALIDATION
@@ -33,7 +33,7 @@ PROBED_USERS = 48
 """Users by whose lists it is told how long everybody's will take."""
 
 
-class FieldConfig(Frozen):
+class BaselineConfig(FrozenConfig):
     """Which baselines a release is held against, and how long that may take."""
 
     models: tuple[str, ...] = tuple(MODELS)
@@ -53,16 +53,16 @@ class FieldConfig(Frozen):
         return models
 
 
-FIELDS: Mapping[Budget, FieldConfig] = {
-    "full": FieldConfig(),
-    "demo": FieldConfig(models=(*ALWAYS, "sequence_rules"), budget_minutes=0.75, tuned=False),
-    "short": FieldConfig(models=(*ALWAYS, "sequence_rules"), budget_minutes=0.75, tuned=False),
+FIELDS: Mapping[Budget, BaselineConfig] = {
+    "full": BaselineConfig(),
+    "demo": BaselineConfig(models=(*ALWAYS, "sequence_rules"), budget_minutes=0.75, tuned=False),
+    "short": BaselineConfig(models=(*ALWAYS, "sequence_rules"), budget_minutes=0.75, tuned=False),
 }
 """By the budget of the training that the field stands beside."""
 
 
 @dataclass(slots=True)
-class FieldLists:
+class BaselineResults:
     """What the field would have shown, and what is missing in it."""
 
     lists: dict[str, npt.NDArray[np.int32]] = field(default_factory=dict)
@@ -80,8 +80,8 @@ def field_lists(
     at: datetime | str,
     user_ids: Sequence[str],
     k: int = 10,
-    config: FieldConfig = FIELDS["short"],
-) -> FieldLists:
+    config: BaselineConfig = FIELDS["short"],
+) -> BaselineResults:
     """Lists of every baseline for these users, fitted on all that lies before the instant.
 
     Settings are chosen on the training set's validation requests, by models that see nothing from them on.
@@ -104,7 +104,7 @@ def field_lists(
     histories = _asking(material, known, user_ids, at)
     past = _known(material, material.split.validation_from) if config.tuned else known
     judge = _judge(material, past) if config.tuned else None
-    made, least_s = FieldLists(), 0.0
+    made, least_s = BaselineResults(), 0.0
     past_padding: Recommender | None = None
     padding: Recommender | None = None
     names = [*ALWAYS, *(name for name in MODELS if name in config.models and name not in ALWAYS)]
@@ -119,7 +119,7 @@ def field_lists(
         model = fitted.model if past is known else MODELS[name].fit(known, **fitted.settings)
         if padding is None:
             past_padding, padding = fitted.model, model
-        padded = model if model is padding else PaddedWith(model, padding)
+        padded = model if model is padding else WithFallback(model, padding)
         if name not in ALWAYS and (reason := _too_slow(padded, histories, k, deadline_s)):
             made.skipped[name] = reason
             continue
@@ -155,9 +155,9 @@ def _too_slow(model: Recommender, histories: Histories, k: int, deadline_s: floa
     return f"its lists would take {needed_s:.0f} s, and {left_s:.0f} s of the budget are left"
 
 
-def _known(material: TrainingSet, at: datetime) -> Known:
+def _known(material: TrainingSet, at: datetime) -> FitData:
     """Everything that a baseline may look at before the instant."""
-    return Known(
+    return FitData(
         material.interactions.before(at),
         len(material.user_ids),
         pq.read_table(material.workdir / ITEMS),
@@ -166,13 +166,13 @@ def _known(material: TrainingSet, at: datetime) -> Known:
     )
 
 
-def _asking(material: TrainingSet, known: Known, user_ids: Sequence[str], at: datetime) -> Histories:
+def _asking(material: TrainingSet, known: FitData, user_ids: Sequence[str], at: datetime) -> Histories:
     """What the users had done; nothing for those that the training set does not know."""
     rows = pc.index_in(pa.array(user_ids, pa.string()), value_set=material.user_ids).fill_null(-1).to_numpy()
     return Histories.of(known.interactions, rows.astype(np.int64), np.full(len(rows), int(at.timestamp())))
 
 
-def _judge(material: TrainingSet, past: Known) -> Judge:
+def _judge(material: TrainingSet, past: FitData) -> ValidationSet:
     """The validation requests that were followed by something, or a seeded sample where there are many."""
     n_items, seed = past.n_items, material.config.seed
     users, items = np.divmod(material.labels(VALIDATION, material.target_types), np.int64(n_items))
@@ -183,6 +183,6 @@ def _judge(material: TrainingSet, past: Known) -> Judge:
     sizes = np.bincount(np.searchsorted(rows, users[wanted]), minlength=len(rows))
     indptr = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
     ids = material.user_ids.take(pa.array(rows))
-    truth = Truth(ids, indptr, items[wanted].astype(np.int32), n_items)
+    truth = GroundTruth(ids, indptr, items[wanted].astype(np.int32), n_items)
     at_s = np.full(len(rows), int(material.split.validation_from.timestamp()))
-    return Judge(Histories.of(past.interactions, rows, at_s), truth, material.repeats, seed)
+    return ValidationSet(Histories.of(past.interactions, rows, at_s), truth, material.repeats, seed)

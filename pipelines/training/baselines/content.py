@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import scipy.sparse as sp
 
-from pipelines.training.baselines.fit_data import Known
+from pipelines.training.baselines.fit_data import FitData
 from pipelines.training.baselines.interest_matrix import interests_in
 from pipelines.training.baselines.neighbours import ItemNeighbours
 from pipelines.training.baselines.text_terms import term_vectors
@@ -22,7 +22,7 @@ name the nearest few."""
 PAIRS_OF_ITEM = 300
 """So many for each item are looked at where that is more: else next to no item of a million had any."""
 
-PAIRS_AT_ONCE = 1_000_000
+PAIR_BATCH_SIZE = 1_000_000
 """Of these, looked at in one go: bounds the memory."""
 
 
@@ -38,7 +38,7 @@ class Content:
     """Factor for every later event of the same user."""
 
     @classmethod
-    def fit(cls, known: Known, *, place_decay: float = 0.7) -> Self:
+    def fit(cls, known: FitData, *, place_decay: float = 0.7) -> Self:
         """Read the catalogue."""
         return cls(term_vectors(known.catalogue), known.weights, place_decay)
 
@@ -65,7 +65,7 @@ def _block_starts(vectors: sp.csr_matrix) -> list[int]:
     """First rows of blocks that look at about as many pairs each, however many items there are."""
     here = sp.csr_matrix((np.ones(vectors.nnz, np.int64), vectors.indices, vectors.indptr), vectors.shape)
     pairs = np.cumsum(here @ vectors.getnnz(axis=0).astype(np.int64))
-    blocks = (np.append(0, pairs[:-1]) if len(pairs) else pairs) // PAIRS_AT_ONCE
+    blocks = (np.append(0, pairs[:-1]) if len(pairs) else pairs) // PAIR_BATCH_SIZE
     return np.flatnonzero(np.diff(blocks, prepend=-1)).tolist()
 
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from scipy.linalg import lapack
 
 from pipelines.errors import TrainingError
-from pipelines.training.baselines.fit_data import Known
+from pipelines.training.baselines.fit_data import FitData
 from pipelines.training.baselines.interest_matrix import interests_in, interests_of, presence
 from pipelines.training.data.histories import Histories
 
@@ -31,7 +31,7 @@ class Ease:
     """Factor for every later event of the same user."""
 
     @classmethod
-    def fit(cls, known: Known, *, regularization: float = 200.0, place_decay: float = 1.0) -> Self:
+    def fit(cls, known: FitData, *, regularization: float = 200.0, place_decay: float = 1.0) -> Self:
         """Solve `B = I - P diag(1 / diag(P))`, with P the inverse of `X'X + regularization * I`.
 
         Raises:

@@ -7,40 +7,40 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.evaluation.ground_truth import Truth
+from pipelines.evaluation.ground_truth import GroundTruth
 from pipelines.evaluation.metrics import metrics_of_hits
 from pipelines.evaluation.ranking import rank_scores
-from pipelines.training.baselines.recommender import USERS_AT_ONCE, Recommender
+from pipelines.training.baselines.recommender import USER_BATCH_SIZE, Recommender
 from pipelines.training.data.histories import Histories
-from pipelines.training.data.model_split import Trial
+from pipelines.training.data.model_split import ModelSplit
 
 JUDGED_USERS = 2_000
 """Most validation users that a choice is made by."""
 
-SCORES_AT_ONCE = 8_000_000
+SCORE_BATCH_SIZE = 8_000_000
 """Scores held at once while lists are made."""
 
 
 @dataclass(frozen=True, slots=True)
-class Judge:
+class ValidationSet:
     """Some validation requests, and the items wanted there."""
 
     histories: Histories
-    truth: Truth
+    truth: GroundTruth
     repeats: bool
     """Whether seen items may be listed."""
     seed: int
     """Of the shuffle that breaks ties."""
 
     @classmethod
-    def of(cls, trial: Trial) -> Self:
+    def of(cls, trial: ModelSplit) -> Self:
         """The trial's validation requests with an answer, or a seeded sample where there are many."""
         wanted, seed = trial.validation.wanted, trial.seed
         rows = np.flatnonzero(np.diff(wanted.indptr) > 0)
         if len(rows) > JUDGED_USERS:
             rows = np.sort(np.random.default_rng(seed).choice(rows, JUDGED_USERS, replace=False))
         ids = pa.array([str(row) for row in range(len(wanted.indptr) - 1)], pa.string())
-        truth = Truth(ids, wanted.indptr, wanted.items, trial.catalogue.num_rows).take(rows)
+        truth = GroundTruth(ids, wanted.indptr, wanted.items, trial.catalogue.num_rows).take(rows)
         return cls(trial.validation.histories.take(rows), truth, trial.repeats, seed)
 
     def ndcgs(self, recommender: Recommender) -> npt.NDArray[np.float64]:
@@ -86,5 +86,5 @@ def ranked_lists(
         rows = np.arange(start, start + len(part))
         lists[rows] = rank_scores(scores, k, seed=seed, rows=rows)
         start += step
-        step = max(1, min(USERS_AT_ONCE, SCORES_AT_ONCE // scores.shape[1]))
+        step = max(1, min(USER_BATCH_SIZE, SCORE_BATCH_SIZE // scores.shape[1]))
     return lists

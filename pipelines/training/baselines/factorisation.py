@@ -10,7 +10,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 from threadpoolctl import threadpool_limits
 
-from pipelines.training.baselines.fit_data import Known
+from pipelines.training.baselines.fit_data import FitData
 from pipelines.training.baselines.interest_matrix import interests_in, interests_of
 from pipelines.training.data.histories import Histories
 
@@ -29,7 +29,7 @@ class Als:
     @classmethod
     def fit(
         cls,
-        known: Known,
+        known: FitData,
         *,
         factors: int = 64,
         regularization: float = 5.0,
@@ -69,7 +69,7 @@ class Bpr:
     @classmethod
     def fit(
         cls,
-        known: Known,
+        known: FitData,
         *,
         factors: int = 64,
         learning_rate: float = 0.05,

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipelines.training.data.interactions import Interactions
-from pipelines.training.data.model_split import Trial
+from pipelines.training.data.model_split import ModelSplit
 from serving.bundle import Spec
 
 OTHER_TYPES = 0.1
@@ -17,7 +17,7 @@ OTHER_TYPES = 0.1
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class FitData:
     """Everything that a baseline may look at before it is asked."""
 
     interactions: Interactions
@@ -35,7 +35,7 @@ class Known:
         return int(self.catalogue.num_rows)
 
     @classmethod
-    def of(cls, trial: Trial, interactions: Interactions | None = None) -> Self:
+    def of(cls, trial: ModelSplit, interactions: Interactions | None = None) -> Self:
         """What is known to learn from in a trial; or these interactions, of the same users and items."""
         return cls(
             trial.learning if interactions is None else interactions,

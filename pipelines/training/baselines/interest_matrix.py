@@ -4,13 +4,13 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from pipelines.training.baselines.fit_data import Known
+from pipelines.training.baselines.fit_data import FitData
 from pipelines.training.data.histories import Histories
 
 DAY_S = 86_400.0
 
 
-def interests_of(known: Known) -> sp.csr_matrix:
+def interests_of(known: FitData) -> sp.csr_matrix:
     """[n_users, n_items] log(1 + the summed weights of a user's events with an item)."""
     events = known.interactions
     return _summed(

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from pipelines.training.baselines.fit_data import Known
+from pipelines.training.baselines.fit_data import FitData
 from pipelines.training.baselines.interest_matrix import interests_in
 from pipelines.training.baselines.neighbours import ItemNeighbours, Similarity, overlapping
 from pipelines.training.data.histories import Histories
@@ -35,7 +35,7 @@ class ItemKnn:
     @classmethod
     def fit(
         cls,
-        known: Known,
+        known: FitData,
         *,
         neighbours: int = 30,
         shrinkage: float = 10.0,

@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.training.baselines.fit_data import Known
+from pipelines.training.baselines.fit_data import FitData
 from pipelines.training.baselines.interest_matrix import interests_in
 from pipelines.training.data.histories import Histories
 
@@ -27,7 +27,7 @@ class PersonalFrequency:
     """Factor for every later event of the same user."""
 
     @classmethod
-    def fit(cls, known: Known, *, half_life_days: float | None = None, place_decay: float = 1.0) -> Self:
+    def fit(cls, known: FitData, *, half_life_days: float | None = None, place_decay: float = 1.0) -> Self:
         """Nothing is learned: what counts is in the histories."""
         return cls(known.n_items, known.weights, half_life_days, place_decay)
 

@@ -6,7 +6,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.training.baselines.fit_data import Known
+from pipelines.training.baselines.fit_data import FitData
 from pipelines.training.baselines.interest_matrix import DAY_S
 from pipelines.training.data.histories import Histories
 from pipelines.training.data.interactions import Interactions
@@ -26,7 +26,7 @@ class Popularity:
     """[n] as `popularity_at` counts."""
 
     @classmethod
-    def fit(cls, known: Known, *, half_life_days: float | None = 30.0, damping: float = 0.0) -> Self:
+    def fit(cls, known: FitData, *, half_life_days: float | None = 30.0, damping: float = 0.0) -> Self:
         """Count the known events, newer ones for more; undamped, the newest of all counts whole."""
         events = known.interactions
         now_s = float(events.times.max(initial=0))

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from pipelines.training.data.histories import Histories
 
-USERS_AT_ONCE = 1_024
+USER_BATCH_SIZE = 1_024
 """Most users that a recommender is asked about in one call: its memory grows with users times items."""
 
 
@@ -21,7 +21,7 @@ class Recommender(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class PaddedWith:
+class WithFallback:
     """A recommender that leaves to another one what it has nothing to say about."""
 
     first: Recommender

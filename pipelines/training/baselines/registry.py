@@ -8,13 +8,13 @@ import numpy as np
 
 from pipelines.training.baselines.content import Content
 from pipelines.training.baselines.ease import MOST_ITEMS, Ease
-from pipelines.training.baselines.evaluate import SCORES_AT_ONCE
+from pipelines.training.baselines.evaluate import SCORE_BATCH_SIZE
 from pipelines.training.baselines.factorisation import Als, Bpr
-from pipelines.training.baselines.fit_data import Known
+from pipelines.training.baselines.fit_data import FitData
 from pipelines.training.baselines.item_knn import ItemKnn
 from pipelines.training.baselines.personal_frequency import PersonalFrequency
 from pipelines.training.baselines.popularity import DAMPING, Popularity
-from pipelines.training.baselines.recommender import USERS_AT_ONCE, Recommender
+from pipelines.training.baselines.recommender import USER_BATCH_SIZE, Recommender
 from pipelines.training.baselines.sequence_rules import SequenceRules
 from pipelines.training.baselines.session_knn import SessionKnn
 from pipelines.training.baselines.text_terms import describing_columns
@@ -37,7 +37,7 @@ class Model:
     """One member of the field."""
 
     fit: Callable[..., Recommender]
-    """Called with `Known` and one value for every name of `space`."""
+    """Called with `FitData` and one value for every name of `space`."""
     space: Mapping[str, tuple[Any, ...]]
     """Values that are tried for each setting; the first one is the default."""
 
@@ -47,11 +47,11 @@ class Model:
         return {name: values[0] for name, values in self.space.items()}
 
 
-def _vsknn(known: Known, **settings: Any) -> SessionKnn:
+def _vsknn(known: FitData, **settings: Any) -> SessionKnn:
     return SessionKnn.fit(known, order="vsknn", **settings)
 
 
-def _stan(known: Known, **settings: Any) -> SessionKnn:
+def _stan(known: FitData, **settings: Any) -> SessionKnn:
     return SessionKnn.fit(known, order="stan", **settings)
 
 
@@ -120,7 +120,7 @@ MODELS: Mapping[str, Model] = {
 """Every baseline, the cheap ones first."""
 
 
-def reason_against(name: str, known: Known) -> str | None:
+def reason_against(name: str, known: FitData) -> str | None:
     """Why a model cannot be fitted on such a shop; None where it can."""
     if name == "ease":
         items = len(np.unique(known.interactions.items))
@@ -136,11 +136,11 @@ def reason_against(name: str, known: Known) -> str | None:
     return None
 
 
-def _bytes_of_pairs(known: Known) -> float:
+def _bytes_of_pairs(known: FitData) -> float:
     """Memory of the pairs of users with an item in common, for as many asking users as are asked at once."""
     events = known.interactions
     pairs = np.unique(events.users * np.int64(known.n_items) + events.items)
     users_of = np.bincount(pairs % known.n_items, minlength=known.n_items).astype(np.float64)
     near = min(known.n_users, float((users_of**2).sum()) / max(known.n_users, 1))
-    at_once = max(1, min(USERS_AT_ONCE, SCORES_AT_ONCE // max(known.n_items, 1)))
+    at_once = max(1, min(USER_BATCH_SIZE, SCORE_BATCH_SIZE // max(known.n_items, 1)))
     return at_once * near * PAIR_BYTES

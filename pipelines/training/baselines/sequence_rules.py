@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from pipelines.training.baselines.fit_data import Known
+from pipelines.training.baselines.fit_data import FitData
 from pipelines.training.baselines.interest_matrix import interests_in
 from pipelines.training.baselines.neighbours import ItemNeighbours
 from pipelines.training.data.histories import Histories
@@ -33,7 +33,7 @@ class SequenceRules:
     @classmethod
     def fit(
         cls,
-        known: Known,
+        known: FitData,
         *,
         gap_power: float = 0.5,
         place_decay: float = 0.5,
@@ -52,7 +52,7 @@ class SequenceRules:
 
 
 def count_rules(
-    known: Known, gap_power: float = 0.5, popularity_power: float = 0.0, backwards: float = 0.0
+    known: FitData, gap_power: float = 0.5, popularity_power: float = 0.0, backwards: float = 0.0
 ) -> sp.csr_matrix:
     """[n, n] how strongly each item (row) was followed by each other one (column).
 
@@ -84,6 +84,6 @@ def count_rules(
     return sp.csr_matrix(rules, dtype=np.float32)
 
 
-def followers(known: Known, *, neighbours: int = 30, gap_power: float = 0.5) -> ItemNeighbours:
+def followers(known: FitData, *, neighbours: int = 30, gap_power: float = 0.5) -> ItemNeighbours:
     """The items that most followed each item, for a release to ship; an item's own return is left out."""
     return ItemNeighbours.largest(count_rules(known, gap_power), neighbours)

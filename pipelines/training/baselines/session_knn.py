@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from pipelines.training.baselines.fit_data import Known
+from pipelines.training.baselines.fit_data import FitData
 from pipelines.training.baselines.interest_matrix import DAY_S
 from pipelines.training.data.histories import Histories
 
 LENGTH = 50
 """Last events of a sequence that are looked at."""
 
-ROWS_AT_ONCE = 4_000_000
+ROW_BATCH_SIZE = 4_000_000
 """Items of neighbours scored at once: bounds the memory of a block."""
 
 Order = Literal["vsknn", "stan"]
@@ -87,7 +87,7 @@ class SessionKnn:
     @classmethod
     def fit(
         cls,
-        known: Known,
+        known: FitData,
         *,
         order: Order = "vsknn",
         neighbours: int = 100,
@@ -114,7 +114,7 @@ class SessionKnn:
         users, neighbours, similar = self._nearest(asking, histories)
         scores = np.zeros((len(histories), n_items), np.float32)
         rows_until = np.cumsum(self.sequences.sizes[neighbours])
-        cuts = np.searchsorted(rows_until, np.arange(0, rows_until[-1:].sum(), ROWS_AT_ONCE)[1:])
+        cuts = np.searchsorted(rows_until, np.arange(0, rows_until[-1:].sum(), ROW_BATCH_SIZE)[1:])
         for part in np.split(np.arange(len(users)), cuts):
             self._add(scores, asking, users[part], neighbours[part], similar[part])
         return scores

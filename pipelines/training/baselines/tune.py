@@ -9,13 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.errors import WrongUsageError
-from pipelines.training.baselines.evaluate import Judge, is_surely_better
-from pipelines.training.baselines.fit_data import Known
-from pipelines.training.baselines.recommender import PaddedWith, Recommender
+from pipelines.training.baselines.evaluate import ValidationSet, is_surely_better
+from pipelines.training.baselines.fit_data import FitData
+from pipelines.training.baselines.recommender import Recommender, WithFallback
 from pipelines.training.baselines.registry import MODELS, Model, reason_against
 from pipelines.training.data.histories import Histories
 from pipelines.training.data.interactions import Interactions
-from pipelines.training.data.model_split import Trial
+from pipelines.training.data.model_split import ModelSplit
 
 PADDING = "popularity"
 """Model that speaks where another one has nothing to say."""
@@ -41,11 +41,11 @@ class FittedBaseline:
         """[B, n_items] the model's scores, and below them popularity's for all that it says nothing of."""
         if self.padding is None:
             return self.model.scores(histories)
-        return PaddedWith(self.model, self.padding).scores(histories)
+        return WithFallback(self.model, self.padding).scores(histories)
 
 
 def fit_field(
-    trial: Trial, names: Sequence[str] | None = None, budget_s: float = 0.0
+    trial: ModelSplit, names: Sequence[str] | None = None, budget_s: float = 0.0
 ) -> dict[str, FittedBaseline]:
     """Fit baselines on a trial's learning events, with the settings that are best on its validation requests.
 
@@ -67,8 +67,8 @@ def fit_field(
     if unknown := sorted(set(names) - set(MODELS)):
         raise WrongUsageError(f"expected baselines out of {', '.join(MODELS)}, received {', '.join(unknown)}")
     deadline_s = time.perf_counter() + budget_s
-    known = Known.of(trial)
-    judge = Judge.of(trial) if budget_s > 0 else None
+    known = FitData.of(trial)
+    judge = ValidationSet.of(trial) if budget_s > 0 else None
     names = [name for name in names if reason_against(name, known) is None]
     order = [PADDING, *(name for name in names if name != PADDING)]
     fitted: dict[str, FittedBaseline] = {}
@@ -81,7 +81,7 @@ def fit_field(
 
 
 def refit_field(
-    trial: Trial, fitted: Mapping[str, FittedBaseline], interactions: Interactions
+    trial: ModelSplit, fitted: Mapping[str, FittedBaseline], interactions: Interactions
 ) -> dict[str, FittedBaseline]:
     """The same baselines with the same settings, fitted on other events: all that a later stage knows.
 
@@ -90,7 +90,7 @@ def refit_field(
         fitted: The baselines.
         interactions: Of the same users and items.
     """
-    known = Known.of(trial, interactions)
+    known = FitData.of(trial, interactions)
     popularity: Recommender | None = None
     again: dict[str, FittedBaseline] = {}
     for name, baseline in sorted(fitted.items(), key=lambda entry: entry[0] != PADDING):
@@ -105,7 +105,7 @@ def refit_field(
 
 
 def choose(
-    name: str, known: Known, judge: Judge | None, padding: Recommender | None, until_s: float
+    name: str, known: FitData, judge: ValidationSet | None, padding: Recommender | None, until_s: float
 ) -> FittedBaseline:
     """One model with the best settings found in time; with its defaults in any case.
 
@@ -146,5 +146,5 @@ def _varied(model: Model) -> list[tuple[str, Any]]:
     return [(name, value) for name, values in model.space.items() for value in values[1:]]
 
 
-def _worth(judge: Judge, model: Recommender, padding: Recommender | None) -> npt.NDArray[np.float64]:
-    return judge.ndcgs(model if padding is None else PaddedWith(model, padding))
+def _worth(judge: ValidationSet, model: Recommender, padding: Recommender | None) -> npt.NDArray[np.float64]:
+    return judge.ndcgs(model if padding is None else WithFallback(model, padding))

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from pipelines.training.baselines.fit_data import Known
+from pipelines.training.baselines.fit_data import FitData
 from pipelines.training.baselines.interest_matrix import interests_in, interests_of, row_norms
 from pipelines.training.baselines.neighbours import largest_of_rows
 from pipelines.training.data.histories import Histories
@@ -36,7 +36,7 @@ class UserKnn:
     @classmethod
     def fit(
         cls,
-        known: Known,
+        known: FitData,
         *,
         neighbours: int = 200,
         weighting: UserWeighting = "none",

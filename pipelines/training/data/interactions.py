@@ -34,7 +34,7 @@ class Interactions:
     items: npt.NDArray[np.int32]
     """[E] item indices."""
     types: npt.NDArray[np.int32]
-    """[E] 1-based codes into `Shop.event_types`."""
+    """[E] 1-based codes into `EncodedShop.event_types`."""
     times: npt.NDArray[np.int64]
     """[E] unix seconds."""
     baskets: npt.NDArray[np.int64]
@@ -59,7 +59,7 @@ class Interactions:
 
 
 @dataclass(frozen=True, slots=True)
-class Shop:
+class EncodedShop:
     """What was known of a shop before `as_of`."""
 
     user_ids: pa.StringArray
@@ -83,7 +83,7 @@ class Shop:
         return np.array([self.event_types.index(name) + 1 for name in self.target_types], np.int32)
 
 
-def read_shop(lake: Lake, as_of: datetime, target_types: Sequence[str] | None = None) -> Shop:
+def read_shop(lake: Lake, as_of: datetime, target_types: Sequence[str] | None = None) -> EncodedShop:
     """The shop as the lake knew it before `as_of`.
 
     Items that were met in events but never described are part of the catalogue, by their id alone.
@@ -103,7 +103,7 @@ def read_shop(lake: Lake, as_of: datetime, target_types: Sequence[str] | None = 
     event_types = tuple(sorted(pc.unique(events.column("event_type")).to_pylist()))
     user_ids = pc.unique(events.column("user_id")).sort()
     catalogue = _catalogue(lake, events, cutoff)
-    return Shop(
+    return EncodedShop(
         user_ids=user_ids,
         catalogue=catalogue,
         event_types=event_types,

@@ -34,20 +34,20 @@ WORD = re.compile(r"[^\W\d_]{2,}", re.UNICODE)
 def item_codes(
     catalogue: pa.Table,
     events_of_item: npt.NDArray[np.int64],
-    minimum_events: int,
-    most_ids: int | None = None,
+    min_item_events: int,
+    max_item_ids: int | None = None,
 ) -> npt.NDArray[np.int32]:
     """[n, K] codes in the order of `CODE_COLUMNS`, 0 = unknown.
 
     Args:
         catalogue: Items in the bundle's columns.
         events_of_item: [n] events of each item before retrieval's end.
-        minimum_events: Items with fewer events share the code 0.
-        most_ids: Most items with a code of their own, the most frequent ones; by default all.
+        min_item_events: Items with fewer events share the code 0.
+        max_item_ids: Most items with a code of their own, the most frequent ones; by default all.
     """
-    known = events_of_item >= minimum_events
-    if most_ids is not None and known.sum() > most_ids:
-        known[np.argsort(-events_of_item, kind="stable")[most_ids:]] = False
+    known = events_of_item >= min_item_events
+    if max_item_ids is not None and known.sum() > max_item_ids:
+        known[np.argsort(-events_of_item, kind="stable")[max_item_ids:]] = False
     ids = np.where(known, np.cumsum(known), 0)
     levels = [_codes(texts) for texts in _category_levels(_texts(catalogue, "category"))]
     return np.stack([ids, *levels, _codes(_texts(catalogue, "brand"))], axis=1).astype(np.int32)

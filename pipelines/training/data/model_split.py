@@ -22,7 +22,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class EvaluationPoint:
     """Requests at one point of a trial, and everything that was known there."""
 
     known: Interactions
@@ -32,7 +32,7 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
-class LabelledStage(Stage):
+class LabelledPoint(EvaluationPoint):
     """Requests with what came after them: to learn from or to choose by, never to be tested on."""
 
     wanted: Wanted
@@ -42,7 +42,7 @@ class LabelledStage(Stage):
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class ModelSplit:
     """Everything that a model is fitted on. The test's truth is no part of it."""
 
     catalogue: pa.Table
@@ -54,9 +54,9 @@ class Trial:
     """Types that count as success."""
     learning: Interactions
     """What models of users and items are fitted on; nothing of the stages' labels is in it."""
-    ranking: tuple[LabelledStage, ...]
+    ranking: tuple[LabelledPoint, ...]
     """Requests that the second stage learns from, oldest first, or one fold after the other."""
-    validation: LabelledStage
+    validation: LabelledPoint
     """Requests that choices are made by: epochs, weights, settings."""
     repeats: bool
     """Whether an item that a user had before may be wanted again; if not, seen items are never listed."""

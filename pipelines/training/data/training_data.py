@@ -41,7 +41,7 @@ class UserStates:
     """[R, P], 0 = unknown."""
 
 
-class Material(Protocol):
+class TrainingData(Protocol):
     """Events to learn from, and stages of requests with what was known then and what came after."""
 
     @property

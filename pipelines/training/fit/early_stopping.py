@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines.training.fit.paired_test import Figures, errors_ahead
+from pipelines.training.fit.paired_test import Figures, paired_z_score
 from pipelines.training.tf import tf
 
 Watch = Callable[[str, int, float], None]
@@ -17,7 +17,7 @@ _watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
 
 
 @contextmanager
-def watched(by: Watch) -> Iterator[None]:
+def report_validation_to(by: Watch) -> Iterator[None]:
     """Have whatever is fitted inside tell its figures on validation, however deep below it is called."""
     token = _watch.set(by)
     try:
@@ -77,7 +77,7 @@ def averaged(model: Any) -> Iterator[None]:
         model.set_weights(last)
 
 
-def fit_best(
+def fit_with_early_stopping(
     model: Any,
     batches_of: Callable[[int], Any],
     judge: Callable[[], Figures],
@@ -117,7 +117,7 @@ def fit_best(
         curve[figure].append(float(np.mean(now)))
         if (watch := _watch.get()) is not None:
             watch(figure, epoch, curve[figure][-1])
-        if best is None or errors_ahead(best, now) < errors:
+        if best is None or paired_z_score(best, now) < errors:
             kept_at, kept_weights = epoch, weights
         elif epoch - kept_at >= patience:
             break

@@ -9,7 +9,7 @@ Figures = npt.NDArray[np.floating[Any]]
 """[U] the figure of each request of validation; their mean counts."""
 
 
-def errors_ahead(these: Figures, those: Figures) -> float:
+def paired_z_score(these: Figures, those: Figures) -> float:
     """How many standard errors of their mean difference the first are ahead; below 0 where they are behind.
 
     Args:

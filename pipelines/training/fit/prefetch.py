@@ -11,7 +11,7 @@ BUFFERED = 8
 """Batches that are made before they are asked for, at most."""
 
 
-def made_ahead(
+def prefetched(
     make: Callable[[], Iterable[Mapping[str, npt.NDArray[Any]]]], signature: Mapping[str, Any]
 ) -> Any:
     """A data set of batches.

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.training.candidate_generation import offered_to
+from pipelines.training.candidate_generation import generate_candidates
 from pipelines.training.data.interactions import Interactions
-from pipelines.training.data.training_data import Material
+from pipelines.training.data.training_data import TrainingData
 from pipelines.training.item_statistics import write_quick_state
 from pipelines.training.ranking.features import signals
 from pipelines.training.ranking.model import EXPECTED_RATING
@@ -15,7 +15,7 @@ from pipelines.training.tf import Tensor, tf
 from serving.bundle import Bundle
 from serving.engine.user_batch import UserBatch
 
-AT_ONCE = 32
+LIST_BATCH_SIZE = 32
 LEAST_LENGTH = 16
 """Events that signals are computed from at least, known or not: some look at a certain place."""
 
@@ -63,12 +63,12 @@ def telling(rows: RankingRows) -> npt.NDArray[np.bool_]:
     return np.asarray((np.nan_to_num(rows.labels[..., 0]) > 0).any(axis=1))
 
 
-def ranking_rows(material: Material, name: str) -> RankingRows:
+def ranking_rows(material: TrainingData, name: str) -> RankingRows:
     """Retrieve for the requests of that name as serving would have at their instant, and label the lists."""
     requests = material.requests(name)
     write_quick_state(material, name)
     bundle = Bundle.open(material.workdir)
-    candidates = offered_to(bundle, requests.users)
+    candidates = generate_candidates(bundle, requests.users)
     targets = material.labels(name, material.target_types)
     return RankingRows(
         items=candidates.items,
@@ -92,8 +92,8 @@ def compute_signals(
     lengths = np.count_nonzero(users.history_types, axis=1)
     # Padding adds nothing to a signal: users of like histories go together, cut to the longest of them.
     order, parts = np.argsort(lengths, kind="stable"), []
-    for start in range(0, len(items), AT_ONCE):
-        part = order[start : start + AT_ONCE]
+    for start in range(0, len(items), LIST_BATCH_SIZE):
+        part = order[start : start + LIST_BATCH_SIZE]
         longest = max(LEAST_LENGTH, int(lengths[part].max(initial=0)))
         some = users.rows(part)
         parts.append(
@@ -117,7 +117,7 @@ def _signals(codes: Tensor, types: Tensor, ages_s: Tensor, offered: Tensor, n_ty
 
 
 def _labels(
-    material: Material, name: str, rows: npt.NDArray[np.int64], items: npt.NDArray[np.int32]
+    material: TrainingData, name: str, rows: npt.NDArray[np.int64], items: npt.NDArray[np.int32]
 ) -> npt.NDArray[np.float32]:
     """[R, C, T] what the users did with the offered items in the window of that name."""
     n_items = len(material.item_features(name))

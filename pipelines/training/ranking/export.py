@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipelines.training.candidate_generation import offered_to
-from pipelines.training.data.training_data import VALIDATION, Material
+from pipelines.training.candidate_generation import generate_candidates
+from pipelines.training.data.training_data import VALIDATION, TrainingData
 from pipelines.training.fit import litert_export
 from pipelines.training.fit.litert_export import Parity
 from pipelines.training.ranking.features import signals
@@ -23,7 +23,7 @@ LEAST_OVERLAP = 0.98
 COMPARED_USERS = 100
 
 
-def export(trained: TrainedRanker, material: Material) -> Parity:
+def export(trained: TrainedRanker, material: TrainingData) -> Parity:
     """Write the flatbuffer, compressed where lists stay the same, and name its outputs in the spec.
 
     Returns:
@@ -55,7 +55,7 @@ def export(trained: TrainedRanker, material: Material) -> Parity:
     }
     users = material.requests(VALIDATION).users
     users = users.rows(np.arange(min(COMPARED_USERS, len(users))))
-    offered = offered_to(bundle, users)
+    offered = generate_candidates(bundle, users)
     inputs = ranker_inputs(bundle, users, offered)
     compared = [
         rank(**{name: values[row : row + 1] for name, values in inputs.items()}) for row in range(len(users))

@@ -36,11 +36,13 @@ class RankingNetwork(tf.keras.layers.Layer):
     ) -> None:
         super().__init__(name="ranking_network")
         self.tasks, self.items, self.users = tasks, items, users
-        self.profile = Profile(profile_sizes, config.embedding, "profile") if profile_sizes else None
+        self.profile = (
+            Profile(profile_sizes, config.profile_embedding_dim, "profile") if profile_sizes else None
+        )
         self.user_dense = tf.keras.layers.Dense(16, activation="relu", name="user")
         self.crosses = [
-            tfrs.layers.dcn.Cross(projection_dim=config.projection, name=f"cross_{place}")
-            for place in range(config.crosses)
+            tfrs.layers.dcn.Cross(projection_dim=config.cross_rank, name=f"cross_{place}")
+            for place in range(config.num_cross_layers)
         ]
         self.dense = [
             tf.keras.layers.Dense(width, activation="relu", name=f"dense_{place}")
@@ -139,7 +141,7 @@ class Ranker(tfrs.Model):
 
     def __init__(self, network: RankingNetwork, config: RankingConfig) -> None:
         super().__init__()
-        self.network, self.task_weight = network, config.task_weight
+        self.network, self.auxiliary_loss_weight = network, config.auxiliary_loss_weight
         self.ranking_tasks = {
             name: tfrs.tasks.Ranking(
                 loss=tf.keras.losses.MeanSquaredError(reduction=tf.keras.losses.Reduction.SUM)
@@ -175,7 +177,7 @@ class Ranker(tfrs.Model):
                 predictions=tf.reshape(logits[..., place], [-1, 1]),
                 sample_weight=tf.reshape(weights, [-1, 1]),
             )
-            total += self.task_weight * loss / tf.maximum(tf.reduce_sum(weights), 1.0)
+            total += self.auxiliary_loss_weight * loss / tf.maximum(tf.reduce_sum(weights), 1.0)
         return total
 
 

@@ -10,11 +10,11 @@ import numpy.typing as npt
 
 from pipelines.evaluation.calibration import auc, calibration_error
 from pipelines.training.config import RankingConfig
-from pipelines.training.data.training_data import VALIDATION, Material
-from pipelines.training.fit.early_stopping import fit_best
+from pipelines.training.data.training_data import VALIDATION, TrainingData
+from pipelines.training.fit.early_stopping import fit_with_early_stopping
 from pipelines.training.fit.layers import Standardize
 from pipelines.training.fit.paired_test import Figures
-from pipelines.training.fit.prefetch import made_ahead
+from pipelines.training.fit.prefetch import prefetched
 from pipelines.training.ranking.calibration import fit_platt
 from pipelines.training.ranking.dataset import RankingRows, ranking_rows, tasks_of, telling
 from pipelines.training.ranking.linear_warmup import fit_linear
@@ -22,7 +22,7 @@ from pipelines.training.ranking.model import EXPECTED_RATING, Ranker, RankingNet
 from pipelines.training.tf import Tensor, fix_seeds, tf
 from serving.bundle import Bundle
 
-LISTS_AT_ONCE = 128
+LIST_BATCH_SIZE = 128
 LEAST_SHARE = 1e-4
 """Of a task's labels: log odds end here."""
 
@@ -54,7 +54,7 @@ class TrainedRanker:
         return {"score": score, **named}
 
 
-def train(material: Material) -> TrainedRanker:
+def train(material: TrainingData) -> TrainedRanker:
     """Train until validation NDCG@10 gets no better, keep the best state, and calibrate it there.
 
     The bundle in `workdir` must hold the query encoder and item vectors.
@@ -73,12 +73,12 @@ def train(material: Material) -> TrainedRanker:
     model = Ranker(build_network(material, lists), config)
     start_from_linear(model.network, lists)
     batches = Batches(lists, config, seed)
-    passes = max(config.epochs, -(-config.least_steps // max(1, batches.per_pass)))
-    together = -(-passes // config.checks)
+    passes = max(config.epochs, -(-config.min_steps // max(1, batches.per_pass)))
+    together = -(-passes // config.num_validations)
     steps = max(1, batches.per_pass) * passes
     schedule = tf.keras.optimizers.schedules.CosineDecay(config.learning_rate, steps, alpha=0.1)
     model.compile(optimizer=tf.keras.optimizers.Adam(schedule))
-    curve = fit_best(
+    curve = fit_with_early_stopping(
         model,
         lambda check: batches.dataset(range(check * together, min(passes, (check + 1) * together))),
         lambda: ndcg(predict(model.network, validation)[0], validation),
@@ -90,7 +90,7 @@ def train(material: Material) -> TrainedRanker:
     return _calibrated(model.network, validation, ratings, curve, rows)
 
 
-def build_network(material: Material, lists: list[RankingRows]) -> RankingNetwork:
+def build_network(material: TrainingData, lists: list[RankingRows]) -> RankingNetwork:
     """The network with the statistics of the training lists, its weights not trained yet."""
     spec = Bundle.open(material.workdir).spec
     offered = [part.item_features[np.unique(part.items[part.items >= 0])] for part in lists]
@@ -193,7 +193,7 @@ class Batches:
         signature = {
             name: tf.TensorSpec([None, *values.shape[1:]], values.dtype) for name, values in first.items()
         }
-        return made_ahead(lambda: chain.from_iterable(self.one_pass(number) for number in passes), signature)
+        return prefetched(lambda: chain.from_iterable(self.one_pass(number) for number in passes), signature)
 
     def one_pass(self, number: int) -> Iterator[dict[str, npt.NDArray[Any]]]:
         """The lists of one pass; a batch holds lists of one instant."""
@@ -207,7 +207,7 @@ class Batches:
         ]
         for place in rng.permutation(len(batches)):
             part, chosen, counts = batches[place]
-            columns, weights = sampled_columns(part, chosen, self.config.sampled, rng)
+            columns, weights = sampled_columns(part, chosen, self.config.items_per_list, rng)
             weights *= counts[chosen, None]
             labels = part.labels[chosen[:, None], columns]
             yield {**network_inputs(part, chosen, columns), "labels": labels, "weights": weights}
@@ -216,7 +216,7 @@ class Batches:
         """How many lists with and without anything taken one pass takes of an instant."""
         told = int(telling(part).sum())
         silent = len(part) - told
-        return told, min(silent, round(self.config.silent_share * told)) if told else silent
+        return told, min(silent, round(self.config.empty_list_ratio * told)) if told else silent
 
     def _drawn(
         self, part: RankingRows, rng: np.random.Generator
@@ -252,8 +252,8 @@ def predict(
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Scores [R, C], -inf at padding, and logits [R, C, T]."""
     parts = [
-        network.traced(network_inputs(rows, np.arange(start, min(start + LISTS_AT_ONCE, len(rows)))))
-        for start in range(0, len(rows), LISTS_AT_ONCE)
+        network.traced(network_inputs(rows, np.arange(start, min(start + LIST_BATCH_SIZE, len(rows)))))
+        for start in range(0, len(rows), LIST_BATCH_SIZE)
     ]
     scores = np.concatenate([score.numpy() for score, _ in parts])
     logits = np.concatenate([logit.numpy() for _, logit in parts])

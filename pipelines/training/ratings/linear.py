@@ -14,7 +14,7 @@ PARTS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class FitData:
     """What pairs are described by: means over all ratings, and the descriptions of users and items."""
 
     biases: Biases
@@ -65,7 +65,7 @@ class Known:
 class Linear:
     """Ridge regression over the columns."""
 
-    known: Known
+    known: FitData
     coefficients: Floats
     """[D]"""
     center: Floats
@@ -82,10 +82,10 @@ class Linear:
         """
         parts = np.arange(len(ratings)) % PARTS
         halves = [
-            (Known.of(ratings.rows(parts != part)), ratings.rows(parts == part)) for part in range(PARTS)
+            (FitData.of(ratings.rows(parts != part)), ratings.rows(parts == part)) for part in range(PARTS)
         ]
         columns = np.concatenate([known.columns(part.users, part.items) for known, part in halves])
-        known, values = Known.of(ratings), np.concatenate([part.values for _, part in halves])
+        known, values = FitData.of(ratings), np.concatenate([part.values for _, part in halves])
         center, scale = columns.mean(axis=0), np.maximum(columns.std(axis=0), 1e-9)
         standard = (columns - center) / scale
         gram = standard.T @ standard + regularization * np.eye(standard.shape[1])

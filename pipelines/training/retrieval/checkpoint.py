@@ -2,8 +2,8 @@
 
 Serving never reads them, and they are no part of the bundle. One file of numpy arrays, without pickle:
 
-    facts                  JSON: `KeptFacts`                 names/<table>        [R] what its rows stand for
-    <member>/<table>       [R, width] of a named table       <member>/other/<i>   the other weights, in order
+    facts              JSON: `CheckpointMetadata`        names/<table>        [R] what its rows stand for
+    <member>/<table>   [R, width] of a named table       <member>/other/<i>   the other weights, in order
 """
 
 import zipfile
@@ -24,24 +24,24 @@ from pipelines.training.retrieval.named_weights import Names, named_tables, othe
 from serving.bundle import Bundle
 
 SHAPING = (
-    "encoders",
-    "dimensions",
+    "ensemble_mixers",
+    "embedding_dim",
     "neighbours",
-    "blocks",
+    "num_layers",
     "heads",
-    "filter_width",
+    "kernel_size",
     "history_length",
     "temperature",
 )
 """Settings without which weights mean something else."""
 
 
-class KeptFacts(BaseModel):
+class CheckpointMetadata(BaseModel):
     """Where kept weights come from."""
 
     model_config = ConfigDict(frozen=True)
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     """Of the file."""
 
     as_of: AwareDatetime
@@ -61,10 +61,10 @@ class KeptFacts(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class KeptWeights:
+class Checkpoint:
     """Weights of all members of a model."""
 
-    facts: KeptFacts
+    facts: CheckpointMetadata
     names: Mapping[str, Names]
     """By table."""
     members: Sequence[Mapping[str, npt.NDArray[np.float32]]]
@@ -87,7 +87,7 @@ class KeptWeights:
             split: Where their learning ended, and their validation.
         """
         tables = [named_tables(member, bundle, config) for member in members]
-        facts = KeptFacts(
+        facts = CheckpointMetadata(
             as_of=split.as_of,
             learned_until=split.retrieval_until,
             chosen_until=split.validation.ends_at,
@@ -118,11 +118,11 @@ class KeptWeights:
         """
         try:
             with np.load(path, allow_pickle=False) as arrays:
-                facts = KeptFacts.model_validate_json(str(arrays["facts"]))
+                facts = CheckpointMetadata.model_validate_json(str(arrays["facts"]))
                 return cls(
                     facts,
                     _below("names/", arrays),
-                    [_below(f"{place}/", arrays) for place in range(len(facts.settings["encoders"]))],
+                    [_below(f"{place}/", arrays) for place in range(len(facts.settings["ensemble_mixers"]))],
                 )
         except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
             raise TrainingError(

@@ -14,7 +14,7 @@ from pipelines.training.retrieval.model import SequenceRetrieval
 from pipelines.training.tf import Tensor, tf
 
 
-class JoinedItems(tf.keras.layers.Layer):
+class EnsembleItemTower(tf.keras.layers.Layer):
     """Items to the vectors of all members, of length 1 together."""
 
     def __init__(self, members: list[SequenceRetrieval]) -> None:
@@ -26,7 +26,7 @@ class JoinedItems(tf.keras.layers.Layer):
         return tf.concat([member(items) for member in self.members], axis=-1) / np.sqrt(len(self.members))
 
 
-class JoinedQueries(tf.keras.layers.Layer):
+class EnsembleQueryTower(tf.keras.layers.Layer):
     """Users to the vectors of all members, of length 1 together."""
 
     def __init__(self, members: list[SequenceRetrieval]) -> None:
@@ -42,7 +42,7 @@ class JoinedQueries(tf.keras.layers.Layer):
 
 
 @dataclass(frozen=True, slots=True)
-class Towers:
+class EnsembleTowers:
     """Both towers of a joined model."""
 
     query: tf.keras.layers.Layer
@@ -54,6 +54,10 @@ class Towers:
         return [*self.query.trainable_variables, *self.item.trainable_variables]
 
 
-def joined(members: list[SequenceRetrieval]) -> SequenceRetrieval | Towers:
+def joined(members: list[SequenceRetrieval]) -> SequenceRetrieval | EnsembleTowers:
     """The model whose score is the mean of the members' scores; the only one itself."""
-    return members[0] if len(members) == 1 else Towers(JoinedQueries(members), JoinedItems(members))
+    return (
+        members[0]
+        if len(members) == 1
+        else EnsembleTowers(EnsembleQueryTower(members), EnsembleItemTower(members))
+    )

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.training.data.training_data import VALIDATION, Material
+from pipelines.training.data.training_data import VALIDATION, TrainingData
 from pipelines.training.fit import litert_export
 from pipelines.training.fit.litert_export import Parity
 from pipelines.training.retrieval.inference import Encoders
@@ -27,7 +27,7 @@ COMPARED_USERS = 200
 SHORT_HISTORIES = (8, 16)
 """Events of the encoder's further signatures: most users have few, and what pads them costs as much."""
 
-SCORES_AT_ONCE = 8_000_000
+SCORE_BATCH_SIZE = 8_000_000
 """Of users with items: fewer users are compared at once where there are very many items."""
 
 
@@ -41,7 +41,7 @@ def user_inputs(spec: Spec, length: int) -> dict[str, Any]:
     }
 
 
-def export(trained: TrainedRetrieval, material: Material) -> Parity:
+def export(trained: TrainedRetrieval, material: TrainingData) -> Parity:
     """Write item vectors and the flatbuffer; compressed where the nearest items stay the same.
 
     Returns:
@@ -87,7 +87,7 @@ def _overlap(expected: Floats, received: Floats, vectors: Floats) -> float:
     """
     if not len(expected):
         return 0.0
-    starts = range(0, len(expected), max(1, SCORES_AT_ONCE // len(vectors)))
+    starts = range(0, len(expected), max(1, SCORE_BATCH_SIZE // len(vectors)))
     parts = [slice(start, start + starts.step) for start in starts]
     shares = [litert_export.overlap(expected[part] @ vectors.T, received[part] @ vectors.T) for part in parts]
     return float(np.average(shares, weights=[len(expected[part]) for part in parts]))

@@ -7,7 +7,7 @@ still tends to the softmax over all items: drawing near what the model believes 
 
 import numpy as np
 
-from pipelines.training.retrieval.batches import Batches, Chances
+from pipelines.training.retrieval.batches import Batches, SamplingProbabilities
 from pipelines.training.retrieval.inference import Encoders
 from pipelines.training.retrieval.model import SequenceRetrieval
 from pipelines.training.tf import tf
@@ -18,10 +18,12 @@ MINED_EVENTS = 4_096
 MINED_ITEMS = 50
 """Items offered after each of them."""
 
-EVENTS_AT_ONCE = 256
+EVENT_BATCH_SIZE = 256
 
 
-def hard_chances(model: SequenceRetrieval, batches: Batches, part: int, share: float) -> Chances:
+def hard_negative_probabilities(
+    model: SequenceRetrieval, batches: Batches, part: int, share: float
+) -> SamplingProbabilities:
     """[n] chances of which `share` is by how often the model, as it is, offers an item in vain.
 
     Args:
@@ -39,9 +41,9 @@ def hard_chances(model: SequenceRetrieval, batches: Batches, part: int, share: f
     queries = model.queries(tf.constant(vectors[batch["items"].ravel()]), batch).numpy()
     places, k = rows.ravel(), min(MINED_ITEMS, len(vectors))
     counts = np.zeros(len(vectors))
-    for start in range(0, len(places), EVENTS_AT_ONCE):
-        some = places[start : start + EVENTS_AT_ONCE]
-        scores = queries[start : start + EVENTS_AT_ONCE] @ vectors.T
+    for start in range(0, len(places), EVENT_BATCH_SIZE):
+        some = places[start : start + EVENT_BATCH_SIZE]
+        scores = queries[start : start + EVENT_BATCH_SIZE] @ vectors.T
         starts = batches.tape.rows[some] + 1
         taken = batches.tape.next_ends[some] - starts
         at = np.repeat(np.arange(len(some)), taken)
@@ -50,5 +52,5 @@ def hard_chances(model: SequenceRetrieval, batches: Batches, part: int, share: f
         scores[at, items] = -np.inf
         offered = np.argpartition(-scores, k - 1, axis=1)[:, :k]
         counts += np.bincount(offered.ravel(), minlength=len(vectors))
-    mixed: Chances = (1 - share) * batches.chances + share * counts / counts.sum()
+    mixed: SamplingProbabilities = (1 - share) * batches.chances + share * counts / counts.sum()
     return mixed

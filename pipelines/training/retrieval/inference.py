@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.training.retrieval.ensemble import Towers
+from pipelines.training.retrieval.ensemble import EnsembleTowers
 from pipelines.training.retrieval.model import QUERY_INPUTS, SequenceRetrieval
 from pipelines.training.tf import Tensor, tf
 from serving.bundle import Bundle
 from serving.engine.ranking import encoder_inputs
 from serving.engine.user_batch import UserBatch
 
-ITEMS_AT_ONCE = 4_096
-USERS_AT_ONCE = 256
+ITEM_BATCH_SIZE = 4_096
+USER_BATCH_SIZE = 256
 LEAST_WIDTH = 4
 """Events for which there is always room."""
 
@@ -22,7 +22,7 @@ LEAST_WIDTH = 4
 class Encoders:
     """Items and users to vectors, as the model is at the time of the call."""
 
-    def __init__(self, model: SequenceRetrieval | Towers) -> None:
+    def __init__(self, model: SequenceRetrieval | EnsembleTowers) -> None:
         """Trace nothing yet."""
         self._items = tf.function(
             model.item, autograph=False, input_signature=[tf.TensorSpec([None], tf.int32)]
@@ -39,8 +39,8 @@ class Encoders:
     def item_vectors(self, n_items: int) -> npt.NDArray[np.float32]:
         """[n, D] vectors of all items."""
         parts = [
-            self._items(np.arange(start, min(start + ITEMS_AT_ONCE, n_items), dtype=np.int32)).numpy()
-            for start in range(0, n_items, ITEMS_AT_ONCE)
+            self._items(np.arange(start, min(start + ITEM_BATCH_SIZE, n_items), dtype=np.int32)).numpy()
+            for start in range(0, n_items, ITEM_BATCH_SIZE)
         ]
         return np.concatenate(parts)
 
@@ -54,8 +54,8 @@ class Encoders:
         counts = (users.history_items >= 0).sum(axis=1)
         order = np.argsort(counts, kind="stable")
         found = np.zeros((len(users), vectors.shape[1]), np.float32)
-        for start in range(0, len(order), USERS_AT_ONCE):
-            some = order[start : start + USERS_AT_ONCE]
+        for start in range(0, len(order), USER_BATCH_SIZE):
+            some = order[start : start + USER_BATCH_SIZE]
             longest = min(int(counts[some[-1]]), bundle.spec.history_length_retrieval)
             width = max(LEAST_WIDTH, 1 << max(longest - 1, 0).bit_length())  # a power of two
             inputs = encoder_inputs(bundle, users.rows(some), vectors, width)

@@ -103,10 +103,10 @@ class ItemEncoder(tf.keras.layers.Layer):
         self.ids, self.bags = tf.constant(content.ids), tf.constant(content.bags)
         self.neighbours = tf.constant(content.neighbours) if content.neighbours.any() else None
         self.related = tf.constant(content.related) if content.related.any() else None
-        self.id_table = self._table("ids", content.ids, config.dimensions)
-        self.content_table = self._table("content", content.bags, config.dimensions)
+        self.id_table = self._table("ids", content.ids, config.embedding_dim)
+        self.content_table = self._table("content", content.bags, config.embedding_dim)
         if self.related is not None:
-            self.related_table = self._table("related", content.ids, config.dimensions)
+            self.related_table = self._table("related", content.ids, config.embedding_dim)
 
     def call(self, items: Tensor) -> Tensor:
         """[..., D] of item indices [...]."""

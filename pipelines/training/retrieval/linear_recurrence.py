@@ -2,7 +2,7 @@
 
 A few steps at a time, in all places of the history at once, then from each such run to the next: that goes
 over the numbers twice, where putting them together in twos, fours and so on (Blelloch, 1990) goes over them
-once for every doubling, and then again for the slopes of each.
+once for every doubling, and then again for the gradients of each.
 """
 
 from typing import Any
@@ -18,14 +18,14 @@ def recurrence(kept: Tensor, given: Tensor) -> tuple[Tensor, Any]:
     """[B, L, D] states of kept [B, L, D] and given [B, L, D]; the state before the first is 0."""
     states = _states(kept, given)
 
-    def slopes(upstream: Tensor) -> tuple[Tensor, Tensor]:
+    def gradients(upstream: Tensor) -> tuple[Tensor, Tensor]:
         # What is given changes its own state and, by as much as is kept, all behind it: from the end back.
         kept_next = tf.pad(kept[:, 1:], [[0, 0], [0, 1], [0, 0]])
         of_given = _states(kept_next, upstream, backwards=True)
         before = tf.pad(states[:, :-1], [[0, 0], [1, 0], [0, 0]])
         return of_given * before, of_given
 
-    return states, slopes
+    return states, gradients
 
 
 def _states(kept: Tensor, given: Tensor, *, backwards: bool = False) -> Tensor:

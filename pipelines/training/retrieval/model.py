@@ -29,7 +29,7 @@ class SequenceRetrieval(tfrs.Model):
         super().__init__()
         self.query, self.item = query, item
         self.temperature = config.temperature
-        self._slopes = tf.function(self.slopes, autograph=False, jit_compile=True)
+        self._gradients = tf.function(self.gradients, autograph=False, jit_compile=True)
         self._update = tf.function(self._updated, autograph=False, jit_compile=True)
 
     def compute_loss(self, inputs: dict[str, Tensor], training: bool = False) -> Tensor:
@@ -39,30 +39,30 @@ class SequenceRetrieval(tfrs.Model):
             inputs: What `Batches.batch` gives.
             training: Whether dropout is on.
         """
-        return self.foretell(self.vectors(inputs), inputs, training)
+        return self.loss_from_vectors(self.vectors(inputs), inputs, training)
 
     @unconverted
     def train_step(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Learn from one batch.
 
         XLA compiles what is made of the items' vectors, and the optimizer: that goes over all numbers of the
-        tables ten times as fast. The slopes of the tables' rows are added up outside of it, see `vectors`.
+        tables ten times as fast. The gradients of the tables' rows are added up outside of it, see `vectors`.
         """
         with tf.GradientTape() as tape:
             vectors = self.vectors(inputs)
-        loss, of_vectors, of_query = self._slopes(vectors, inputs)
+        loss, of_vectors, of_query = self._gradients(vectors, inputs)
         items, query = self.item.trainable_variables, self.query.trainable_variables
         of_items = tape.gradient(vectors, items, output_gradients=of_vectors)
         self._update([*map(tf.convert_to_tensor, of_items), *of_query], [*items, *query])
         return {"loss": loss, "total_loss": loss}
 
-    def slopes(
+    def gradients(
         self, vectors: Tensor, inputs: dict[str, Tensor]
     ) -> tuple[Tensor, Tensor, list[Tensor | None]]:
-        """The loss in training, and its slopes by what `vectors` gives and by the query encoder's weights."""
+        """The training loss, and its gradients with respect to `vectors` and the query encoder's weights."""
         with tf.GradientTape() as tape:
             tape.watch(vectors)
-            loss = self.foretell(vectors, inputs, training=True)
+            loss = self.loss_from_vectors(vectors, inputs, training=True)
         of_vectors, *of_query = tape.gradient(loss, [vectors, *self.query.trainable_variables])
         return loss, of_vectors, of_query
 
@@ -76,7 +76,7 @@ class SequenceRetrieval(tfrs.Model):
         distinct, places = tf.unique(asked)
         return tf.ensure_shape(tf.gather(self.item(distinct), places), [*asked.shape, None])
 
-    def foretell(self, vectors: Tensor, inputs: dict[str, Tensor], training: bool) -> Tensor:
+    def loss_from_vectors(self, vectors: Tensor, inputs: dict[str, Tensor], training: bool) -> Tensor:
         """The loss, given what `vectors` gives."""
         n_events = inputs["items"].shape[0] * inputs["items"].shape[1]
         queries = self.queries(vectors[:n_events], inputs, training)
@@ -108,13 +108,13 @@ class SequenceRetrieval(tfrs.Model):
         )
         return tf.reshape(queries, [batch * length, queries.shape[-1]])
 
-    def _updated(self, slopes: list[Tensor | None], weights: list[Any]) -> None:
+    def _updated(self, gradients: list[Tensor | None], weights: list[Any]) -> None:
         # The optimizer would sort the rows of a table, which XLA does slowly; adding up costs little.
-        whole = [slope if slope is None else tf.convert_to_tensor(slope) for slope in slopes]
+        whole = [gradient if gradient is None else tf.convert_to_tensor(gradient) for gradient in gradients]
         self.optimizer.apply_gradients(zip(whole, weights, strict=True))
 
 
-def drawing_chances(events_of_item: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
+def negative_sampling_probabilities(events_of_item: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
     """[n] chances to be drawn as a negative: half by frequency, half all alike.
 
     Frequent items are the hard ones, and rare ones must be pushed away from those whom nothing draws to them

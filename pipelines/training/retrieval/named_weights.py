@@ -19,7 +19,7 @@ Names = npt.NDArray[np.str_]
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class NamedWeights:
     """One table of weights."""
 
     weights: Any
@@ -54,7 +54,9 @@ class Table:
         return gone
 
 
-def named_tables(model: SequenceRetrieval, bundle: Bundle, config: RetrievalConfig) -> dict[str, Table]:
+def named_tables(
+    model: SequenceRetrieval, bundle: Bundle, config: RetrievalConfig
+) -> dict[str, NamedWeights]:
     """The tables of a model by name.
 
     Args:
@@ -64,27 +66,29 @@ def named_tables(model: SequenceRetrieval, bundle: Bundle, config: RetrievalConf
     """
     query, item, spec = model.query, model.item, bundle.spec
     tables = {
-        "items": Table(item.id_table, _item_names(bundle), {"": config.most_ids}),
-        "content": Table(
+        "items": NamedWeights(item.id_table, _item_names(bundle), {"": config.max_item_ids}),
+        "content": NamedWeights(
             item.content_table,
             content_names(bundle.items, item.content_table.shape[0] - 1),
             dict.fromkeys(("attribute ", "word "), VOCABULARY_WORDS),
         ),
-        "types": Table(query.types.embeddings, np.array(["", *spec.event_types], str)),
+        "types": NamedWeights(query.types.embeddings, np.array(["", *spec.event_types], str)),
         # Whether a value varies, or is sometimes unknown, is a thing of the data: such rows may always go.
-        "hidden": Table(query.hidden.kernel, _hidden_names(model, bundle), {"value ": 0, "unknown ": 0}),
+        "hidden": NamedWeights(
+            query.hidden.kernel, _hidden_names(model, bundle), {"value ": 0, "unknown ": 0}
+        ),
     }
     if item.related is not None:
-        tables["related"] = Table(item.related_table, _item_names(bundle), {"": config.most_ids})
+        tables["related"] = NamedWeights(item.related_table, _item_names(bundle), {"": config.max_item_ids})
     for feature, layer in zip(
         spec.profile_features, query.profile.tables if query.profile else (), strict=True
     ):
         names = np.array(["", *feature.values], str)
-        tables[f"profile {feature.name}"] = Table(layer.embeddings, names, {"": PROFILE_VALUES})
+        tables[f"profile {feature.name}"] = NamedWeights(layer.embeddings, names, {"": PROFILE_VALUES})
     return tables
 
 
-def other_weights(model: SequenceRetrieval, tables: Mapping[str, Table]) -> list[Any]:
+def other_weights(model: SequenceRetrieval, tables: Mapping[str, NamedWeights]) -> list[Any]:
     """The weights that are no table, in the order of the layers."""
     named = {id(table.weights) for table in tables.values()}
     return [one for one in model.trainable_variables if id(one) not in named]

@@ -17,7 +17,7 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Tape:
+class PackedSequences:
     """The events behind which there are others; rows of one `Interactions` ordered by user and time."""
 
     events: Interactions
@@ -61,15 +61,17 @@ class Tape:
         rows = order[: len(order) // length * length].reshape(-1, length)
         return rng.permutation(rows)
 
-    def batch(self, places: npt.NDArray[np.int64], rng: np.random.Generator, one_by_one: float) -> Arrays:
+    def batch(
+        self, places: npt.NDArray[np.int64], rng: np.random.Generator, sequential_basket_share: float
+    ) -> Arrays:
         """What the model sees of places `[B, L]` on the tape, and an item to foretell at each.
 
         Args:
             places: On the tape.
             rng: Of the draws.
-            one_by_one: Share of the moments of which each event sees those before it alone and foretells one
-                of those behind it. In the others all events see each other and foretell the next moment. A
-                user's last moment is always of the first kind.
+            sequential_basket_share: Share of multi-event baskets trained event by event: each event sees
+                the earlier ones only and predicts a later one. In the others all events see each other and
+                predict the next basket. A user's last basket is always trained event by event.
         """
         events, rows = self.events, self.rows[places]
         users, times = events.users[rows], events.times[rows]
@@ -81,7 +83,9 @@ class Tape:
         gaps[:, 1:] = np.where(begins[:, 1:], 0, times[:, 1:] - times[:, :-1])
         own_ends, next_ends = self.own_ends[places], self.next_ends[places]
         ends, moment = np.unique(own_ends, return_inverse=True)
-        alone = (rng.random(len(ends)) < one_by_one)[moment.reshape(rows.shape)] | (next_ends == own_ends)
+        alone = (rng.random(len(ends)) < sequential_basket_share)[moment.reshape(rows.shape)] | (
+            next_ends == own_ends
+        )
         opens = begins.copy()
         opens[:, 1:] |= alone[:, 1:] | (own_ends[:, 1:] != own_ends[:, :-1])
         inside = alone & (rows + 1 < own_ends)

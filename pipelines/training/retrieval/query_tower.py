@@ -25,8 +25,8 @@ class Block(tf.keras.layers.Layer):
         self.before_mixing = tf.keras.layers.LayerNormalization(epsilon=1e-5)
         self.before_dense = tf.keras.layers.LayerNormalization(epsilon=1e-5)
         self.mixer = MIXERS[encoder](config, place)
-        self.wide = tf.keras.layers.Dense(config.dimensions, activation="gelu")
-        self.narrow = tf.keras.layers.Dense(config.dimensions)
+        self.wide = tf.keras.layers.Dense(config.embedding_dim, activation="gelu")
+        self.narrow = tf.keras.layers.Dense(config.embedding_dim)
         self.dropout = Dropout(config.dropout)
 
     def call(self, events: Tensor, positions: Tensor, visible: Tensor, training: bool = False) -> Tensor:
@@ -49,12 +49,12 @@ class QueryEncoder(tf.keras.layers.Layer):
         encoder: Encoder,
     ) -> None:
         super().__init__(name="query_encoder")
-        self.scale = float(ITEM_SCALE * np.sqrt(config.dimensions))
+        self.scale = float(ITEM_SCALE * np.sqrt(config.embedding_dim))
         self.features = features
         self.types, self.positions, self.gaps = (
             tf.keras.layers.Embedding(
                 size,
-                config.dimensions,
+                config.embedding_dim,
                 embeddings_initializer=tf.keras.initializers.RandomNormal(stddev=0.02),
                 name=name,
             )
@@ -64,11 +64,11 @@ class QueryEncoder(tf.keras.layers.Layer):
                 ("gaps", GAP_LEVELS),
             )
         )
-        self.blocks = [Block(config, encoder, place) for place in range(config.blocks)]
+        self.blocks = [Block(config, encoder, place) for place in range(config.num_layers)]
         self.last_norm = tf.keras.layers.LayerNormalization(epsilon=1e-5)
         self.profile = Profile(profile_sizes, 8, name="profile") if profile_sizes else None
-        self.hidden = tf.keras.layers.Dense(config.dimensions, activation="gelu", name="hidden")
-        self.out = tf.keras.layers.Dense(config.dimensions, name="out", kernel_initializer="zeros")
+        self.hidden = tf.keras.layers.Dense(config.embedding_dim, activation="gelu", name="hidden")
+        self.out = tf.keras.layers.Dense(config.embedding_dim, name="out", kernel_initializer="zeros")
         self.dropout = Dropout(config.dropout)
 
     def states(

@@ -1,8 +1,8 @@
-"""The loss of retrieval: cross-entropy of each target among items drawn for the whole batch, and its slopes.
+"""The retrieval loss: sampled softmax with negatives shared by the whole batch, and its gradients.
 
 The matrix of queries times drawn items is what a step is made of. It is gone over once: cosines have a
-highest value, so that none has to be looked for before the exponentials, and all three slopes are products
-with these. TensorFlow's own slopes of the same loss go over the matrix eight times.
+highest value, so that none has to be looked for before the exponentials, and all three gradients are products
+with these. TensorFlow's own gradients of the same loss go over the matrix eight times.
 """
 
 from typing import Any
@@ -42,7 +42,7 @@ def sampled_softmax(
         found = tf.exp(positive - highest)
         total = found + tf.reduce_sum(negative, axis=1)
 
-        def slopes(upstream: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        def gradients(upstream: Tensor) -> tuple[Tensor, Tensor, Tensor]:
             scale = upstream / (temperature * tf.cast(tf.size(total), total.dtype))
             missed = (scale * (found / total - 1.0))[:, None]
             # XLA takes up to twice as long for a product whose left side is the matrix transposed.
@@ -54,6 +54,6 @@ def sampled_softmax(
                 tf.transpose(of_negatives),
             )
 
-        return tf.reduce_mean(tf.math.log(total) + highest - positive), slopes
+        return tf.reduce_mean(tf.math.log(total) + highest - positive), gradients
 
     return loss(queries, targets, negatives)

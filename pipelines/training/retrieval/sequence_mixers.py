@@ -22,9 +22,9 @@ class SelfAttention(tf.keras.layers.Layer):
     def __init__(self, config: RetrievalConfig, place: int) -> None:
         """Attention of `config.heads` heads, the same at every place."""
         super().__init__(name=f"attention_{place}")
-        self.heads, self.width = config.heads, config.dimensions // config.heads
-        self.projected = tf.keras.layers.Dense(3 * config.dimensions)
-        self.joined = tf.keras.layers.Dense(config.dimensions)
+        self.heads, self.width = config.heads, config.embedding_dim // config.heads
+        self.projected = tf.keras.layers.Dense(3 * config.embedding_dim)
+        self.joined = tf.keras.layers.Dense(config.embedding_dim)
 
     def call(self, events: Tensor, positions: Tensor, visible: Tensor) -> Tensor:
         """[B, L, D] of events [B, L, D]; `visible` [B, L, L] is 1 where the row may see the column."""
@@ -40,20 +40,20 @@ class SelfAttention(tf.keras.layers.Layer):
         return self.joined(tf.reshape(tf.transpose(seen, [0, 2, 1, 3]), [-1, length, dimensions]))
 
 
-class GatedRecurrence(tf.keras.layers.Layer):
+class Gru(tf.keras.layers.Layer):
     """A gated recurrent unit, empty where a history begins (Cho et al., 2014; GRU4Rec, 2016)."""
 
     def __init__(self, config: RetrievalConfig, place: int) -> None:
         """A unit as wide as the events, the same at every place."""
         super().__init__(name=f"recurrence_{place}")
-        self.projected = tf.keras.layers.Dense(3 * config.dimensions)
+        self.projected = tf.keras.layers.Dense(3 * config.embedding_dim)
         self.gates = tf.keras.layers.Dense(
-            2 * config.dimensions, use_bias=False, kernel_initializer="orthogonal", name="gates"
+            2 * config.embedding_dim, use_bias=False, kernel_initializer="orthogonal", name="gates"
         )
         self.proposed = tf.keras.layers.Dense(
-            config.dimensions, use_bias=False, kernel_initializer="orthogonal", name="proposed"
+            config.embedding_dim, use_bias=False, kernel_initializer="orthogonal", name="proposed"
         )
-        self.joined = tf.keras.layers.Dense(config.dimensions)
+        self.joined = tf.keras.layers.Dense(config.embedding_dim)
 
     def call(self, events: Tensor, positions: Tensor, visible: Tensor) -> Tensor:
         """[B, L, D] of events [B, L, D] at positions [B, L], 0 where a history begins and at padding."""
@@ -74,7 +74,7 @@ class GatedRecurrence(tf.keras.layers.Layer):
         return self.joined(tf.stack(states, axis=1))
 
 
-class MinimalRecurrence(tf.keras.layers.Layer):
+class MinGru(tf.keras.layers.Layer):
     """A gated recurrence whose gates see the event alone, so that all its states are found at once.
 
     minGRU (Feng et al., 2024), with a gate on what is told.
@@ -83,8 +83,8 @@ class MinimalRecurrence(tf.keras.layers.Layer):
     def __init__(self, config: RetrievalConfig, place: int) -> None:
         """A unit as wide as the events, the same at every place."""
         super().__init__(name=f"minimal_recurrence_{place}")
-        self.projected = tf.keras.layers.Dense(3 * config.dimensions)
-        self.joined = tf.keras.layers.Dense(config.dimensions)
+        self.projected = tf.keras.layers.Dense(3 * config.embedding_dim)
+        self.joined = tf.keras.layers.Dense(config.embedding_dim)
 
     def call(self, events: Tensor, positions: Tensor, visible: Tensor) -> Tensor:
         """[B, L, D] of events [B, L, D] at positions [B, L], 0 where a history begins and at padding."""
@@ -99,11 +99,11 @@ class CausalConvolution(tf.keras.layers.Layer):
     """Each event with some before it, filtered and gated (Dauphin et al., 2017; NextItNet, 2019)."""
 
     def __init__(self, config: RetrievalConfig, place: int) -> None:
-        """A filter over `config.filter_width` events, at each place as many times further apart."""
+        """A filter over `config.kernel_size` events, at each place as many times further apart."""
         super().__init__(name=f"convolution_{place}")
-        self.lags = [lag * config.filter_width**place for lag in range(config.filter_width)]
-        self.filtered = tf.keras.layers.Dense(2 * config.dimensions)
-        self.joined = tf.keras.layers.Dense(config.dimensions)
+        self.lags = [lag * config.kernel_size**place for lag in range(config.kernel_size)]
+        self.filtered = tf.keras.layers.Dense(2 * config.embedding_dim)
+        self.joined = tf.keras.layers.Dense(config.embedding_dim)
 
     def call(self, events: Tensor, positions: Tensor, visible: Tensor) -> Tensor:
         """[B, L, D] of events [B, L, D] at positions [B, L]: an event at position p sees p before it."""
@@ -117,12 +117,12 @@ class CausalConvolution(tf.keras.layers.Layer):
         return self.joined(values * tf.sigmoid(gates))
 
 
-Mixer = type[SelfAttention] | type[GatedRecurrence] | type[MinimalRecurrence] | type[CausalConvolution]
+Mixer = type[SelfAttention] | type[Gru] | type[MinGru] | type[CausalConvolution]
 
 MIXERS: Mapping[str, Mixer] = {
     "attention": SelfAttention,
-    "gru": GatedRecurrence,
-    "mingru": MinimalRecurrence,
+    "gru": Gru,
+    "mingru": MinGru,
     "convolution": CausalConvolution,
 }
 """The layers by the name of the setting."""

@@ -6,19 +6,19 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.training.candidate_generation import offered_to
-from pipelines.training.data.training_data import VALIDATION, Material
-from pipelines.training.fit.paired_test import Figures, errors_ahead
+from pipelines.training.candidate_generation import generate_candidates
+from pipelines.training.data.training_data import VALIDATION, TrainingData
+from pipelines.training.fit.paired_test import Figures, paired_z_score
 from pipelines.training.item_statistics import write_quick_state
 from serving.bundle import Bundle, write_spec
-from serving.engine.candidates.retrieve import merge, offers_of, parts_of
+from serving.engine.candidates.retrieve import candidates_by_source, merge, parts_of
 from serving.engine.ranking import Encoder
 from serving.engine.user_batch import UserBatch
 
 LEAST_SHARE = 0.005
 """Of the found items: what a source has to find alone to keep its places."""
 
-ASIDE = 0.05
+IDLE_WEIGHT_FACTOR = 0.05
 """What is left of such a source's weight: enough to tell the ranker what it thinks of the others' items."""
 
 FACTORS = (0.25, 0.5, 2.0, 4.0)
@@ -31,7 +31,7 @@ MOST_USERS = 1_000
 """Requests that are looked at, drawn once and for all."""
 
 
-def weigh_sources(material: Material) -> dict[str, float]:
+def fit_source_weights(material: TrainingData) -> dict[str, float]:
     """Set the sources aside that find next to nothing alone, and weigh the others; write and return weights.
 
     They are those with which most of what users took on validation is among the candidates.
@@ -39,7 +39,7 @@ def weigh_sources(material: Material) -> dict[str, float]:
     bundle, rows, users, labels = _sample(material)
     spec, queries = bundle.spec, Encoder(bundle).encode(users)
     offered = [
-        (rows[part], offers_of(bundle, users.rows(part), queries[part], spec.candidates))
+        (rows[part], candidates_by_source(bundle, users.rows(part), queries[part], spec.candidates))
         for part in parts_of(bundle, len(users))
     ]
 
@@ -54,8 +54,10 @@ def weigh_sources(material: Material) -> dict[str, float]:
         return np.concatenate(offering), np.concatenate(found)
 
     weights = [spec.source_weights.get(source, 1.0) for source in spec.sources]
-    aside = {spec.sources.index(source) for source in idle_sources(finders(weights)[0], spec.sources)}
-    weights = [weight * ASIDE if place in aside else weight for place, weight in enumerate(weights)]
+    aside = {spec.sources.index(source) for source in redundant_sources(finders(weights)[0], spec.sources)}
+    weights = [
+        weight * IDLE_WEIGHT_FACTOR if place in aside else weight for place, weight in enumerate(weights)
+    ]
     staying = [place for place in range(len(weights)) if place not in aside]
     weights = best_weights(weights, staying, lambda tried: finders(tried)[1])
     named = {**spec.source_weights, **dict(zip(spec.sources, weights, strict=True))}
@@ -78,12 +80,12 @@ def best_weights(
         tries = [[*weights[:place], weights[place] * factor, *weights[place + 1 :]] for factor in FACTORS]
         counts = [found(tried) for tried in tries]
         most = int(np.argmax([count.sum() for count in counts]))
-        if errors_ahead(counts[most], before) > ERRORS:
+        if paired_z_score(counts[most], before) > ERRORS:
             weights, before = tries[most], counts[most]
     return weights
 
 
-def idle_sources(finders: npt.NDArray[np.bool_], sources: tuple[str, ...]) -> list[str]:
+def redundant_sources(finders: npt.NDArray[np.bool_], sources: tuple[str, ...]) -> list[str]:
     """The sources that can go one after the other while nearly everything is still found.
 
     Args:
@@ -106,7 +108,7 @@ def idle_sources(finders: npt.NDArray[np.bool_], sources: tuple[str, ...]) -> li
     return idle
 
 
-def recalls(material: Material) -> dict[str, float]:
+def recalls(material: TrainingData) -> dict[str, float]:
     """What share of the items that users took the sources offer, on validation.
 
     Returns:
@@ -114,7 +116,7 @@ def recalls(material: Material) -> dict[str, float]:
         that the source offers among the C.
     """
     bundle, rows, users, labels = _sample(material)
-    offered = offered_to(bundle, users)
+    offered = generate_candidates(bundle, users)
     wanted = np.bincount(labels // bundle.n_items, minlength=material.n_users)[rows]
     hits = taken(offered.items, rows, labels, bundle.n_items)
     told: Mapping[str, npt.NDArray[np.bool_]] = {
@@ -131,13 +133,13 @@ def recalls(material: Material) -> dict[str, float]:
 def taken(
     items: npt.NDArray[np.int32], rows: npt.NDArray[np.int64], labels: npt.NDArray[np.int64], n_items: int
 ) -> npt.NDArray[np.bool_]:
-    """[B, C] which of the items the users of these rows took; `labels` as `Material` gives them."""
+    """[B, C] which of the items the users of these rows took; `labels` as `TrainingData` gives them."""
     hits: npt.NDArray[np.bool_] = np.isin(rows[:, None] * np.int64(n_items) + items, labels)
     return hits & (items >= 0)
 
 
 def _sample(
-    material: Material,
+    material: TrainingData,
 ) -> tuple[Bundle, npt.NDArray[np.int64], UserBatch, npt.NDArray[np.int64]]:
     """A sample of the validation requests: bundle, user rows, users, and the labels of those rows."""
     requests = material.requests(VALIDATION)

@@ -8,19 +8,19 @@ import numpy as np
 
 from pipelines.errors import TrainingError
 from pipelines.training.config import Encoder
-from pipelines.training.data.training_data import Material
-from pipelines.training.fit.early_stopping import AveragingAdam, fit_best
+from pipelines.training.data.training_data import TrainingData
+from pipelines.training.fit.early_stopping import AveragingAdam, fit_with_early_stopping
 from pipelines.training.fit.layers import Standardize
 from pipelines.training.retrieval.batches import Batches
-from pipelines.training.retrieval.checkpoint import KeptWeights
-from pipelines.training.retrieval.ensemble import Towers, joined
-from pipelines.training.retrieval.hard_negatives import hard_chances
+from pipelines.training.retrieval.checkpoint import Checkpoint
+from pipelines.training.retrieval.ensemble import EnsembleTowers, joined
+from pipelines.training.retrieval.hard_negatives import hard_negative_probabilities
 from pipelines.training.retrieval.item_tower import ItemContent, ItemEncoder
-from pipelines.training.retrieval.model import SequenceRetrieval, drawing_chances
-from pipelines.training.retrieval.packed_sequences import Tape
+from pipelines.training.retrieval.model import SequenceRetrieval, negative_sampling_probabilities
+from pipelines.training.retrieval.packed_sequences import PackedSequences
 from pipelines.training.retrieval.query_tower import QueryEncoder
-from pipelines.training.retrieval.validation import FIGURE, ValidationJudge
-from pipelines.training.retrieval.weight_transfer import built, carry_over
+from pipelines.training.retrieval.validation import FIGURE, ValidationNdcg
+from pipelines.training.retrieval.weight_transfer import build_weights, load_matching_weights
 from pipelines.training.tf import fix_seeds, tf
 from serving.bundle import Bundle
 
@@ -40,14 +40,14 @@ PRICE_NAMES = ("price", "mean_price_30d", "mean_price")
 class TrainedRetrieval:
     """A trained model and how it came about."""
 
-    model: SequenceRetrieval | Towers
+    model: SequenceRetrieval | EnsembleTowers
     members: list[SequenceRetrieval]
     """The models that it is joined of."""
     curve: dict[str, list[float]]
     """Per check: `loss` and the figure on validation; of one member after the other."""
 
 
-def train(material: Material, start: KeptWeights | None = None) -> TrainedRetrieval:
+def train(material: TrainingData, start: Checkpoint | None = None) -> TrainedRetrieval:
     """Train every member until validation gets no better, keep a state that none beats, and join them.
 
     Args:
@@ -57,7 +57,7 @@ def train(material: Material, start: KeptWeights | None = None) -> TrainedRetrie
     Raises:
         TrainingError: No user did anything twice.
     """
-    tape = Tape.of(material.learning)
+    tape = PackedSequences.of(material.learning)
     if len(tape) == 0:
         raise TrainingError(
             "expected users who came back after their first event, in the events before retrieval's end; "
@@ -65,7 +65,7 @@ def train(material: Material, start: KeptWeights | None = None) -> TrainedRetrie
         )
     bundle = Bundle.open(material.workdir)
     members, curve = [], {"loss": list[float](), FIGURE: list[float]()}
-    for place in range(len(material.config.retrieval.encoders)):
+    for place in range(len(material.config.retrieval.ensemble_mixers)):
         model, its_curve = train_member(material, bundle, tape, place, start)
         members.append(model)
         curve = {name: [*values, *its_curve[name]] for name, values in curve.items()}
@@ -73,7 +73,7 @@ def train(material: Material, start: KeptWeights | None = None) -> TrainedRetrie
 
 
 def train_member(
-    material: Material, bundle: Bundle, tape: Tape, place: int, start: KeptWeights | None = None
+    material: TrainingData, bundle: Bundle, tape: PackedSequences, place: int, start: Checkpoint | None = None
 ) -> tuple[SequenceRetrieval, dict[str, list[float]]]:
     """One model as it is kept, and its curve.
 
@@ -88,16 +88,18 @@ def train_member(
     model, batches = begin(material, bundle, tape, place, warm=start is not None)
     config = material.config.retrieval
     if start is not None:
-        carry_over(start, place, built(model, batches), bundle, config)
+        load_matching_weights(start, place, build_weights(model, batches), bundle, config)
 
     def batches_of(part: int) -> Any:
-        share = config.hard_negatives
-        return batches.dataset(part, hard_chances(model, batches, part, share) if part and share else None)
+        share = config.hard_negative_share
+        return batches.dataset(
+            part, hard_negative_probabilities(model, batches, part, share) if part and share else None
+        )
 
-    curve = fit_best(
+    curve = fit_with_early_stopping(
         model,
         batches_of,
-        ValidationJudge(material, bundle, model),
+        ValidationNdcg(material, bundle, model),
         figure=FIGURE,
         epochs=batches.checks,
         patience=config.patience,
@@ -108,7 +110,7 @@ def train_member(
 
 
 def begin(
-    material: Material, bundle: Bundle, tape: Tape, place: int, *, warm: bool = False
+    material: TrainingData, bundle: Bundle, tape: PackedSequences, place: int, *, warm: bool = False
 ) -> tuple[SequenceRetrieval, Batches]:
     """A compiled model whose weights are not trained yet, and its batches; arguments as of `train_member`.
 
@@ -116,20 +118,22 @@ def begin(
     """
     config, seed = material.config.retrieval, material.config.seed + place
     fix_seeds(seed)
-    chances = drawing_chances(np.bincount(material.learning.items, minlength=bundle.n_items))
-    share, rate = (config.warm_steps, config.warm_rate) if warm else (1.0, 1.0)
+    chances = negative_sampling_probabilities(np.bincount(material.learning.items, minlength=bundle.n_items))
+    share, rate = (config.warm_start_steps_share, config.warm_start_lr_share) if warm else (1.0, 1.0)
     batches = Batches(tape, material.user_states(), chances, config, seed, share)
     model = build_model(material, bundle, batches, place)
     schedule = tf.keras.optimizers.schedules.CosineDecay(
-        rate * config.learning_rate, batches.steps, alpha=config.last_rate
+        rate * config.learning_rate, batches.steps, alpha=config.final_learning_rate_share
     )
-    model.compile(AveragingAdam(schedule, span=config.averaged * batches.steps))
+    model.compile(AveragingAdam(schedule, span=config.weight_averaging_share * batches.steps))
     return model, batches
 
 
-def build_model(material: Material, bundle: Bundle, batches: Batches, place: int = 0) -> SequenceRetrieval:
+def build_model(
+    material: TrainingData, bundle: Bundle, batches: Batches, place: int = 0
+) -> SequenceRetrieval:
     """The towers with sizes, statistics and content of this shop, their weights not trained yet."""
-    spec, settled = bundle.spec, material.config.retrieval.settled_passes
+    spec, settled = bundle.spec, material.config.retrieval.full_dropout_epochs
     share = min(1.0, batches.steps_anew / batches.per_epoch / settled)
     config = material.config.retrieval.model_copy(
         update={"dropout": material.config.retrieval.dropout * share}
@@ -144,7 +148,7 @@ def build_model(material: Material, bundle: Bundle, batches: Batches, place: int
         [len(feature.values) for feature in spec.profile_features],
         len(spec.event_types),
         config,
-        config.encoders[place],
+        config.ensemble_mixers[place],
     )
     lists = {"neighbours": bundle.neighbours, "followers": bundle.followers}
     content = ItemContent.of(
@@ -152,7 +156,7 @@ def build_model(material: Material, bundle: Bundle, batches: Batches, place: int
         bundle.items,
         prices,
         neighbours=bundle.neighbours[:, : config.neighbours],
-        related=lists[RELATED[config.encoders[place]]][:, : config.neighbours],
+        related=lists[RELATED[config.ensemble_mixers[place]]][:, : config.neighbours],
     )
     item = ItemEncoder(content, config)
     return SequenceRetrieval(query, item, config)

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.training.data.training_data import VALIDATION, Material
+from pipelines.training.data.training_data import VALIDATION, TrainingData
 from pipelines.training.fit.paired_test import Figures
 from pipelines.training.retrieval.inference import Encoders
 from pipelines.training.retrieval.model import SequenceRetrieval
@@ -12,21 +12,21 @@ from serving.bundle import Bundle
 FIGURE = "validation_ndcg_at_100"
 LENGTH = 100
 MOST_USERS = 2_000
-USERS_AT_ONCE = 256
+USER_BATCH_SIZE = 256
 """At most."""
 
-SCORES_AT_ONCE = 24_000_000
+SCORE_BATCH_SIZE = 24_000_000
 """Of users with items: fewer users are looked at in one go where there are very many items."""
 
 
-class ValidationJudge:
+class ValidationNdcg:
     """NDCG@100 of the nearest items of all, by what users took in the validation window.
 
     The share that is found among the hundred alone would stop too early: long after it has settled, what is
     found still moves up, and the ranker lives by that.
     """
 
-    def __init__(self, material: Material, bundle: Bundle, model: SequenceRetrieval) -> None:
+    def __init__(self, material: TrainingData, bundle: Bundle, model: SequenceRetrieval) -> None:
         """Draw the users that are looked at; the same for every look."""
         requests = material.requests(VALIDATION)
         keys = material.labels(VALIDATION, material.target_types)
@@ -49,7 +49,7 @@ class ValidationJudge:
         vectors = self._encoders.item_vectors(n_items)
         queries = self._encoders.query_vectors(vectors, self._bundle, self._users)
         ranks = np.zeros(len(self._rows), np.int64)
-        at_once = min(USERS_AT_ONCE, max(1, SCORES_AT_ONCE // n_items))
+        at_once = min(USER_BATCH_SIZE, max(1, SCORE_BATCH_SIZE // n_items))
         for start in range(0, n_users, at_once):
             scores = queries[start : start + at_once] @ vectors.T
             if not self._repeats:

@@ -11,20 +11,20 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.evaluation.split import TimeSplit
-from pipelines.training.data.training_data import Material
-from pipelines.training.retrieval.checkpoint import KeptWeights, shaping
+from pipelines.training.data.training_data import TrainingData
+from pipelines.training.retrieval.checkpoint import Checkpoint, shaping
 from pipelines.training.retrieval.model import SequenceRetrieval
-from pipelines.training.retrieval.named_weights import Table, named_tables, other_weights
-from pipelines.training.retrieval.packed_sequences import Tape
+from pipelines.training.retrieval.named_weights import NamedWeights, named_tables, other_weights
+from pipelines.training.retrieval.packed_sequences import PackedSequences
 from pipelines.training.retrieval.train import begin
-from pipelines.training.retrieval.weight_transfer import built
+from pipelines.training.retrieval.weight_transfer import build_weights
 from serving.bundle import Bundle
 
 NAMED = 3
 """Lost names that a reason tells."""
 
 
-def times_in_the_way(kept: KeptWeights, split: TimeSplit) -> list[str]:
+def leakage_reasons(kept: Checkpoint, split: TimeSplit) -> list[str]:
     """Why these weights may not be used for a release with these windows; empty where they may.
 
     The release must be an earlier one. What its weights were learned from must end where this one's retrieval
@@ -48,7 +48,7 @@ def times_in_the_way(kept: KeptWeights, split: TimeSplit) -> list[str]:
     return [reason for holds, reason in asked if not holds]
 
 
-def misfits(kept: KeptWeights, material: Material) -> list[str]:
+def incompatibilities(kept: Checkpoint, material: TrainingData) -> list[str]:
     """Why these weights do not fit the model of this shop as it is now; empty where they do."""
     config, bundle = material.config.retrieval, Bundle.open(material.workdir)
     now, then = shaping(config), kept.facts.settings
@@ -58,9 +58,9 @@ def misfits(kept: KeptWeights, material: Material) -> list[str]:
     gone = [name for name in kept.facts.user_features if name not in bundle.spec.user_features]
     if gone:
         return [_lost("user features", gone)]
-    tape = Tape.of(material.learning)
+    tape = PackedSequences.of(material.learning)
     for place, member in enumerate(kept.members):
-        model = built(*begin(material, bundle, tape, place))
+        model = build_weights(*begin(material, bundle, tape, place))
         tables = named_tables(model, bundle, config)
         reasons = _lost_names(kept, tables)
         if _has_other_shapes(kept, member, model, tables):
@@ -70,7 +70,7 @@ def misfits(kept: KeptWeights, material: Material) -> list[str]:
     return []
 
 
-def _lost_names(kept: KeptWeights, tables: Mapping[str, Table]) -> list[str]:
+def _lost_names(kept: Checkpoint, tables: Mapping[str, NamedWeights]) -> list[str]:
     lost = {"tables": sorted(set(kept.names) - set(tables))}
     lost |= {
         name: table.lost(kept.names[name]).tolist() for name, table in tables.items() if name in kept.names
@@ -79,10 +79,10 @@ def _lost_names(kept: KeptWeights, tables: Mapping[str, Table]) -> list[str]:
 
 
 def _has_other_shapes(
-    kept: KeptWeights,
+    kept: Checkpoint,
     member: Mapping[str, npt.NDArray[np.float32]],
     model: SequenceRetrieval,
-    tables: Mapping[str, Table],
+    tables: Mapping[str, NamedWeights],
 ) -> bool:
     """Whether code has changed the member's model since."""
     now = {f"other/{place}": tuple(one.shape) for place, one in enumerate(other_weights(model, tables))}

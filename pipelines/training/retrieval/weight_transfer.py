@@ -2,15 +2,15 @@
 
 from pipelines.training.config import RetrievalConfig
 from pipelines.training.retrieval.batches import Batches
-from pipelines.training.retrieval.checkpoint import KeptWeights
+from pipelines.training.retrieval.checkpoint import Checkpoint
 from pipelines.training.retrieval.model import SequenceRetrieval
 from pipelines.training.retrieval.named_weights import named_tables, other_weights
 from pipelines.training.tf import tf
 from serving.bundle import Bundle
 
 
-def carry_over(
-    kept: KeptWeights, member: int, model: SequenceRetrieval, bundle: Bundle, config: RetrievalConfig
+def load_matching_weights(
+    kept: Checkpoint, member: int, model: SequenceRetrieval, bundle: Bundle, config: RetrievalConfig
 ) -> None:
     """Give a model the weights of a member: rows of tables by name, the others as they are.
 
@@ -29,7 +29,7 @@ def carry_over(
         weights.assign(old[f"other/{place}"])
 
 
-def built(model: SequenceRetrieval, batches: Batches) -> SequenceRetrieval:
+def build_weights(model: SequenceRetrieval, batches: Batches) -> SequenceRetrieval:
     """The model with its weights made, as the first batch of a training makes them."""
     example = next(batches.part(0, 1))
     model.compute_loss({name: tf.constant(values) for name, values in example.items()})

@@ -7,12 +7,12 @@ from fastapi import APIRouter, Path, Query, Request
 
 from serving.api.problems import Problem, request_id_of
 from serving.api.responses import CategoriesOut, ItemOut, JsonAnswer, ShoppersOut
-from serving.runtime import Shop
+from serving.runtime import Runtime
 
 NO_RELEASE: dict[int | str, dict[str, Any]] = {503: {"model": Problem, "description": "No release is served"}}
 
 
-def routes(shop: Shop) -> APIRouter:
+def routes(shop: Runtime) -> APIRouter:
     """The routes that show the catalogue."""
     router = APIRouter(prefix="/v1", tags=["catalogue"])
 

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Request
 from serving.api.problems import Problem, request_id_of
 from serving.api.requests import EventsIn
 from serving.api.responses import EventsOut, JsonAnswer
-from serving.runtime import Shop
+from serving.runtime import Runtime
 
 
-def routes(shop: Shop) -> APIRouter:
+def routes(shop: Runtime) -> APIRouter:
     """The route that takes events in."""
     router = APIRouter(prefix="/v1", tags=["events"])
 

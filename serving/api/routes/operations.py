@@ -7,10 +7,10 @@ from serving.api.problems import request_id_of
 from serving.api.responses import HealthOut, JsonAnswer, ReleaseOut
 from serving.metrics import CONTENT_TYPE
 from serving.releases.follower import facts_of
-from serving.runtime import Shop
+from serving.runtime import Runtime
 
 
-def routes(shop: Shop) -> APIRouter:
+def routes(shop: Runtime) -> APIRouter:
     """The routes for those who run the process."""
     router = APIRouter(tags=["operations"])
 
@@ -63,7 +63,7 @@ def routes(shop: Shop) -> APIRouter:
     return router
 
 
-def faults(shop: Shop) -> list[str]:
+def faults(shop: Runtime) -> list[str]:
     """What the process does without just now, event log and feature store included."""
     parts = shop.answers.degraded_parts()
     if shop.releases.current is not None:

@@ -7,10 +7,10 @@ from fastapi import APIRouter, Request
 from serving.api.problems import Problem, request_id_of
 from serving.api.requests import RecommendationsIn, SearchIn
 from serving.api.responses import JsonAnswer, RecommendationsOut, SearchOut
-from serving.runtime import Shop
+from serving.runtime import Runtime
 
 
-def routes(shop: Shop) -> APIRouter:
+def routes(shop: Runtime) -> APIRouter:
     """The routes that answer lists."""
     router = APIRouter(
         prefix="/v1", tags=["lists"], responses={503: {"model": Problem}, 422: {"model": Problem}}

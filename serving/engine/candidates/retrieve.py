@@ -13,9 +13,9 @@ import numpy.typing as npt
 
 from serving.bundle import Bundle
 from serving.engine.candidates.sources import (
-    Offer,
+    SourceCandidates,
     followers_of_latest,
-    interest_of,
+    item_affinity,
     lookalikes_of_latest,
     nearest,
     neighbours_of_history,
@@ -28,10 +28,10 @@ Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 
-CHUNK = 128
+USER_BATCH_SIZE = 128
 """Most users scored at once."""
 
-SCORES_AT_ONCE = 16_000_000
+SCORE_BATCH_SIZE = 16_000_000
 """Of users with items; fewer users are scored at once where there are very many items."""
 
 
@@ -92,14 +92,14 @@ def retrieve(
 
 def parts_of(bundle: Bundle, n_users: int) -> list[slice]:
     """Users that are scored at once; one empty part where there are none."""
-    size = min(CHUNK, max(1, SCORES_AT_ONCE // max(bundle.n_items, 1)))
+    size = min(USER_BATCH_SIZE, max(1, SCORE_BATCH_SIZE // max(bundle.n_items, 1)))
     return [slice(start, start + size) for start in range(0, max(n_users, 1), size)]
 
 
 def _retrieve_part(
     bundle: Bundle, users: UserBatch, queries: Floats | None, limit: int, allowed: Mask | None
 ) -> Candidates:
-    offers = offers_of(bundle, users, queries, limit, allowed)
+    offers = candidates_by_source(bundle, users, queries, limit, allowed)
     weights = [bundle.spec.source_weights.get(source, 1.0) for source in bundle.spec.sources]
     items, source_scores, source_strengths = merge(offers, weights, limit)
     dots = np.zeros(items.shape, np.float32)
@@ -108,11 +108,11 @@ def _retrieve_part(
     return Candidates(items, np.where(items >= 0, dots, np.float32(0)), source_scores, source_strengths)
 
 
-def offers_of(
+def candidates_by_source(
     bundle: Bundle, users: UserBatch, queries: Floats | None, limit: int, allowed: Mask | None = None
-) -> list[Offer]:
+) -> list[SourceCandidates]:
     """What each of `spec.sources` would offer, up to `limit` items for each user; as `retrieve` has them."""
-    interest, n_users = interest_of(bundle, users), len(users)
+    interest, n_users = item_affinity(bundle, users), len(users)
     # What users had falls out of every offer: a source has to tell so many more.
     had = 0 if bundle.spec.repeats else int((users.history_items >= 0).sum(axis=1).max(initial=0))
     reach = limit + had
@@ -135,7 +135,9 @@ def offers_of(
     return [_without_history(bundle, users, offer, limit) for offer in offers]
 
 
-def merge(offers: list[Offer], weights: list[float], limit: int) -> tuple[Integers, Floats, Floats]:
+def merge(
+    offers: list[SourceCandidates], weights: list[float], limit: int
+) -> tuple[Integers, Floats, Floats]:
     """One list per user out of every source's, each item once.
 
     An item's place is the best of its ranks divided by the source's weight: sources take turns, and one of
@@ -175,13 +177,15 @@ def merge(offers: list[Offer], weights: list[float], limit: int) -> tuple[Intege
     return merged, merged_told[..., : len(offers)], merged_told[..., len(offers) :]
 
 
-def _without_history(bundle: Bundle, users: UserBatch, offer: Offer, limit: int) -> Offer:
+def _without_history(
+    bundle: Bundle, users: UserBatch, offer: SourceCandidates, limit: int
+) -> SourceCandidates:
     """The first `limit` of the offer's items that the user did not have before, moved up."""
     first = np.arange(len(users), dtype=np.int64)[:, None] * (bundle.n_items + 1)
     had = np.isin(first + offer.items + 1, first + users.history_items + 1)
     order = np.argsort(had, axis=1, kind="stable")[:, :limit]
     items, scores = np.where(had, -1, offer.items), np.where(had, np.float32(0), offer.scores)
-    return Offer(np.take_along_axis(items, order, 1), np.take_along_axis(scores, order, 1))
+    return SourceCandidates(np.take_along_axis(items, order, 1), np.take_along_axis(scores, order, 1))
 
 
 def _shares(scores: Floats) -> Floats:

@@ -25,7 +25,7 @@ DAY_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class SourceCandidates:
     """What one source offers to B users."""
 
     items: Integers
@@ -35,7 +35,7 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
-class Interest:
+class ItemAffinity:
     """How much each user cares for the items of the own history, one row per user and item."""
 
     users: npt.NDArray[np.int64]
@@ -43,7 +43,7 @@ class Interest:
     scores: npt.NDArray[np.float64]
 
 
-def interest_of(bundle: Bundle, users: UserBatch) -> Interest:
+def item_affinity(bundle: Bundle, users: UserBatch) -> ItemAffinity:
     """Each user's distinct history items with the sum of event weight times 0.5 ** (age / half-life)."""
     weights = type_weights(bundle)
     at_user, at_event = np.nonzero(users.history_items >= 0)
@@ -52,7 +52,7 @@ def interest_of(bundle: Bundle, users: UserBatch) -> Interest:
     strength = weights[users.history_types[at_user, at_event]] * np.exp2(-half_lives)
     distinct, inverse = np.unique(keys, return_inverse=True)
     scores = sums(inverse, strength, len(distinct))
-    return Interest(*np.divmod(distinct, bundle.n_items), scores=scores)
+    return ItemAffinity(*np.divmod(distinct, bundle.n_items), scores=scores)
 
 
 def type_weights(bundle: Bundle) -> npt.NDArray[np.float64]:
@@ -61,7 +61,9 @@ def type_weights(bundle: Bundle) -> npt.NDArray[np.float64]:
     return np.array([0.0, *(spec.event_weights.get(name, 0.1) for name in spec.event_types)])
 
 
-def nearest(bundle: Bundle, queries: Floats | None, n_users: int, limit: int, allowed: Mask | None) -> Offer:
+def nearest(
+    bundle: Bundle, queries: Floats | None, n_users: int, limit: int, allowed: Mask | None
+) -> SourceCandidates:
     """The items of the largest dot product with the query.
 
     Among all items, or, for a single query of a bundle with search vectors, among the nearest by those: most
@@ -69,7 +71,7 @@ def nearest(bundle: Bundle, queries: Floats | None, n_users: int, limit: int, al
     joined. Training leaves search vectors out where they miss more than one in two hundred.
     """
     if queries is None:
-        return Offer(np.full((n_users, 0), -1, np.int32), np.zeros((n_users, 0), np.float32))
+        return SourceCandidates(np.full((n_users, 0), -1, np.int32), np.zeros((n_users, 0), np.float32))
     columns = None if allowed is None else np.flatnonzero(allowed).astype(np.int32)
     if len(queries) == 1 and bundle.search_vectors.shape[1]:
         columns = _shortlist(bundle, queries[0], SHORTLIST * limit, columns)
@@ -78,7 +80,7 @@ def nearest(bundle: Bundle, queries: Floats | None, n_users: int, limit: int, al
         scores = similarities(bundle, queries)
         scores = scores if columns is None else scores[:, columns]
     best = top_columns(scores, limit)
-    return Offer(best if columns is None else columns[best], np.take_along_axis(scores, best, 1))
+    return SourceCandidates(best if columns is None else columns[best], np.take_along_axis(scores, best, 1))
 
 
 def _shortlist(bundle: Bundle, query: Floats, size: int, columns: Integers | None) -> Integers:
@@ -112,7 +114,7 @@ def top_columns(scores: Floats, limit: int) -> Integers:
     return np.take_along_axis(top, order, axis=1).astype(np.int32)
 
 
-def personal(interest: Interest, n_users: int, limit: int, allowed: Mask | None) -> Offer:
+def personal(interest: ItemAffinity, n_users: int, limit: int, allowed: Mask | None) -> SourceCandidates:
     """Items of the user's own history by frequency and recency: buy again."""
     chosen = slice(None) if allowed is None else allowed[interest.items]
     return _best_pairs(
@@ -121,35 +123,39 @@ def personal(interest: Interest, n_users: int, limit: int, allowed: Mask | None)
 
 
 def neighbours_of_history(
-    bundle: Bundle, interest: Interest, n_users: int, limit: int, allowed: Mask | None
-) -> Offer:
+    bundle: Bundle, interest: ItemAffinity, n_users: int, limit: int, allowed: Mask | None
+) -> SourceCandidates:
     """Items whose neighbours the user knows, by the sum of log(1 + interest) times similarity."""
     order, places = _ordered(interest.users, interest.scores, n_users)
     order = order[places < KNN_HISTORY]
     strength = np.log1p(interest.scores[order])
     lists = bundle.neighbours, bundle.neighbour_scores
-    return _spread(
+    return _score_related(
         bundle, interest.users[order], interest.items[order], strength, lists, n_users, limit, allowed
     )
 
 
-def followers_of_latest(bundle: Bundle, users: UserBatch, limit: int, allowed: Mask | None) -> Offer:
+def followers_of_latest(
+    bundle: Bundle, users: UserBatch, limit: int, allowed: Mask | None
+) -> SourceCandidates:
     """Items that others took after what the user took last."""
     lists = bundle.followers, bundle.follower_scores
     return _related_to_latest(bundle, users, lists, FOLLOWER_DECAY, limit, allowed)
 
 
-def lookalikes_of_latest(bundle: Bundle, users: UserBatch, limit: int, allowed: Mask | None) -> Offer:
+def lookalikes_of_latest(
+    bundle: Bundle, users: UserBatch, limit: int, allowed: Mask | None
+) -> SourceCandidates:
     """Items that are described like what the user took last."""
     lists = bundle.lookalikes, bundle.lookalike_scores
     return _related_to_latest(bundle, users, lists, LOOKALIKE_DECAY, limit, allowed)
 
 
-def popular(bundle: Bundle, n_users: int, limit: int, allowed: Mask | None) -> Offer:
+def popular(bundle: Bundle, n_users: int, limit: int, allowed: Mask | None) -> SourceCandidates:
     """The most popular items, the same for everybody."""
     top = most_popular(bundle, limit, allowed)
     shape = (n_users, len(top))
-    return Offer(np.broadcast_to(top, shape), np.broadcast_to(bundle.popularity[top], shape))
+    return SourceCandidates(np.broadcast_to(top, shape), np.broadcast_to(bundle.popularity[top], shape))
 
 
 def most_popular(bundle: Bundle, limit: int, allowed: Mask | None) -> Integers:
@@ -177,15 +183,15 @@ def _related_to_latest(
     decay: float,
     limit: int,
     allowed: Mask | None,
-) -> Offer:
+) -> SourceCandidates:
     items = users.history_items[:, :LATEST]
     weights = type_weights(bundle)[users.history_types[:, :LATEST]] * decay ** np.arange(items.shape[1])
     at_user, at_event = np.nonzero((items >= 0) & (weights > 0))
     chosen = at_user, at_event
-    return _spread(bundle, at_user, items[chosen], weights[chosen], lists, len(users), limit, allowed)
+    return _score_related(bundle, at_user, items[chosen], weights[chosen], lists, len(users), limit, allowed)
 
 
-def _spread(
+def _score_related(
     bundle: Bundle,
     users: npt.NDArray[np.int64],
     items: npt.NDArray[Any],
@@ -194,7 +200,7 @@ def _spread(
     n_users: int,
     limit: int,
     allowed: Mask | None,
-) -> Offer:
+) -> SourceCandidates:
     """The related items of what users had, by the sum of weight times score."""
     found = lists[0][items]
     strength = weights[:, None] * lists[1][items]
@@ -215,12 +221,12 @@ def _best_pairs(
     scores: npt.NDArray[np.float64],
     n_users: int,
     limit: int,
-) -> Offer:
+) -> SourceCandidates:
     """Each user's items of the highest scores."""
     order, places = _ordered(users, scores, n_users)
     inside = places < limit
     shape = (n_users, min(limit, int(places.max(initial=-1)) + 1))
-    offer = Offer(np.full(shape, -1, np.int32), np.zeros(shape, np.float32))
+    offer = SourceCandidates(np.full(shape, -1, np.int32), np.zeros(shape, np.float32))
     at = users[order][inside], places[inside]
     offer.items[at], offer.scores[at] = items[order][inside], scores[order][inside]
     return offer

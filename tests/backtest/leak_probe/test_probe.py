@@ -16,7 +16,7 @@ from pipelines.backtest.models.baselines import digest_baselines
 from pipelines.backtest.protocols import registry
 from pipelines.backtest.run import refuse_leaks
 from pipelines.errors import BacktestError
-from pipelines.training.baselines.fit_data import Known
+from pipelines.training.baselines.fit_data import FitData
 from pipelines.training.baselines.popularity import Popularity
 from tests.backtest.folders import drawn_folder
 
@@ -176,7 +176,7 @@ def test_a_feature_that_peeks_at_the_answers_is_named(dataset, protocol):
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_model_that_is_fitted_on_the_answers_is_named_by_its_scores(dataset, protocol):
     def cheating(prepared):
-        known = Known.of(prepared.trial)
+        known = FitData.of(prepared.trial)
         truth = prepared.answers.truth
         counts = np.bincount(truth.items[truth.items < truth.n_items], minlength=truth.n_items)
         model = Popularity(Popularity.fit(known).values + counts)

@@ -4,11 +4,11 @@ import numpy as np
 import pyarrow as pa
 
 from pipelines.backtest.models.top_k import list_requests, popularity_below_zero
-from pipelines.evaluation.ground_truth import Truth
+from pipelines.evaluation.ground_truth import GroundTruth
 from pipelines.evaluation.metrics import evaluate_lists
 from pipelines.training.data.histories import Histories
 from pipelines.training.data.interactions import Interactions
-from pipelines.training.data.model_split import Stage
+from pipelines.training.data.model_split import EvaluationPoint
 
 
 @dataclass
@@ -50,7 +50,7 @@ def interactions(pairs):
 def stage_of(pairs, users):
     known = interactions(pairs)
     users = np.array(users)
-    return Stage(known, Histories.of(known, users, np.full(len(users), 10**6)))
+    return EvaluationPoint(known, Histories.of(known, users, np.full(len(users), 10**6)))
 
 
 # Item 3 has three known events, item 0 two, item 1 one, item 2 none.
@@ -84,7 +84,7 @@ def test_a_constant_model_measures_as_chance_though_ids_are_numbered_by_first_ap
     users, n_items = 2000, 500
     stage = stage_of([(user, user % 450) for user in range(users)], np.arange(users))
     late = np.arange(450, 500, dtype=np.int32)
-    truth = Truth(
+    truth = GroundTruth(
         pa.array([f"{user:04d}" for user in range(users)]),
         np.arange(users + 1) * len(late),
         np.tile(late, users),

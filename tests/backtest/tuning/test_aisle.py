@@ -7,7 +7,7 @@ import pytest
 from pipelines.backtest.config import BacktestConfig
 from pipelines.backtest.data.dataset import read_dataset
 from pipelines.backtest.models.aisle import PROBED
-from pipelines.backtest.models.cost_model import Length, length_that_fits, over, training_seconds
+from pipelines.backtest.models.cost_model import TrainingLength, length_that_fits, over, training_seconds
 from pipelines.backtest.protocols.registry import find_cut, prepare
 from pipelines.backtest.tuning.aisle import nested, space_of, tune_own
 from pipelines.cli.main import main
@@ -59,7 +59,7 @@ def search(folder, trial, run, **asked):
 def five_minutes(monkeypatch):
     """Any training is said to take five minutes."""
     monkeypatch.setattr("pipelines.backtest.tuning.aisle.training_seconds", lambda *_: 300.0)
-    length = Length("full", {}, 300.0)
+    length = TrainingLength("full", {}, 300.0)
     monkeypatch.setattr("pipelines.backtest.tuning.aisle.length_that_fits", lambda *_: length)
 
 
@@ -129,26 +129,26 @@ def test_the_longest_training_that_fits_is_chosen_by_the_data_alone(trial):
     while (shorter := length_that_fits(trial, None, lengths[-1].seconds - 1e-6)) != lengths[-1]:
         lengths.append(shorter)
     # The small shop is trained for the least steps.
-    least = TrainingConfig().retrieval.least_steps
+    least = TrainingConfig().retrieval.min_steps
     retrieval = {length.name: length.choices.get("retrieval", {}) for length in lengths[1:]}
-    steps = {name: fields["most_steps"] for name, fields in retrieval.items()}
-    kinds = {name: len(fields["encoders"]) for name, fields in retrieval.items()}
+    steps = {name: fields["max_steps"] for name, fields in retrieval.items()}
+    kinds = {name: len(fields["ensemble_mixers"]) for name, fields in retrieval.items()}
     assert steps["three quarters"] == 0.75 * least
     assert steps["half"] == 0.5 * least
     assert steps["a quarter"] == steps["a quarter of one"] == 0.25 * least
-    assert steps["demo"] == BUDGETS["demo"][0]["most_steps"]
+    assert steps["demo"] == BUDGETS["demo"][0]["max_steps"]
     assert list(steps)[:4] == ["three quarters", "half", "a quarter", "a quarter of one"]
-    assert [kinds[name] for name in list(steps)[2:4]] == [len(TrainingConfig().retrieval.encoders), 1]
+    assert [kinds[name] for name in list(steps)[2:4]] == [len(TrainingConfig().retrieval.ensemble_mixers), 1]
     assert length_that_fits(trial, None, 0) == lengths[-1]
     assert length_that_fits(trial, None, 4 * lengths[2].seconds, times=4) == lengths[2]
 
 
 def test_fields_over_others_replace_single_ones():
-    choices = {"seed": 3, "retrieval": {"dropout": 0.1, "most_steps": 9_000}}
-    others = {"retrieval": {"most_steps": 9}, "ranking": {"epochs": 1}}
+    choices = {"seed": 3, "retrieval": {"dropout": 0.1, "max_steps": 9_000}}
+    others = {"retrieval": {"max_steps": 9}, "ranking": {"epochs": 1}}
     assert over(choices, others) == {
         "seed": 3,
-        "retrieval": {"dropout": 0.1, "most_steps": 9},
+        "retrieval": {"dropout": 0.1, "max_steps": 9},
         "ranking": {"epochs": 1},
     }
     assert over(None, others) == others
@@ -174,7 +174,7 @@ def test_real_trainings_tell_the_study_of_every_look_and_can_be_given_up(folder,
     assert 0 < found.worth == found.default_worth <= 1
     retrieval = [value for step, value in looked[0].items() if step < RANKING_FROM]
     ranking = [value for step, value in looked[0].items() if step >= RANKING_FROM]
-    assert len(retrieval) == PROBED["retrieval"]["checks"]
+    assert len(retrieval) == PROBED["retrieval"]["num_validations"]
     assert 0 <= max(retrieval) <= 1 <= min(ranking) <= 2
     # The best state is kept.
     assert max(ranking) - 1 == pytest.approx(found.worth)

@@ -50,7 +50,7 @@ def stepping(known, *, step):
 def with_stepping(monkeypatch):
     """A model whose best setting is known: the shop mostly goes on to the next item."""
     models = {**MODELS, "stepping": Model(stepping, {"step": (7, 3, 1, 20)})}
-    for module in ("tuning", "search"):
+    for module in ("tuning.baselines", "tuning.search"):
         monkeypatch.setattr(f"pipelines.backtest.{module}.MODELS", models)
 
 

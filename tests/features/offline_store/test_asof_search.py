@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipelines.features.offline_store import asof_search
-from pipelines.features.offline_store.asof_search import FeatureRows, Instants
+from pipelines.features.offline_store.asof_search import AsofIndex, Instants
 
 ASKED = st.tuples(st.none() | st.integers(0, 3), st.none() | st.integers(-3, 12))
 STORED = st.tuples(st.none() | st.integers(0, 3), st.none() | st.integers(-2, 10))
@@ -47,14 +47,14 @@ def test_the_search_finds_what_a_look_at_every_row_finds(cells_of_a_row, asked, 
     with pytest.MonkeyPatch.context() as changed:
         changed.setattr(asof_search, "CELLS_OF_A_ROW", cells_of_a_row)
         changed.setattr(asof_search, "ROWS_AT_ONCE", 7)
-        rows = FeatureRows(*columns(stored), lookups=len(asked))
+        rows = AsofIndex(*columns(stored), lookups=len(asked))
         found = rows.newest(*columns(asked), timedelta(microseconds=ttl))
     assert found.tolist() == by_hand(asked, stored, ttl)
 
 
 def test_of_one_instant_the_row_created_last_is_found_and_one_without_creation_comes_first():
     keys, at = pa.array([0, 0, 0, 1, 1], pa.int32()), pa.array([5, 5, 5, 5, 5])
-    rows = FeatureRows(keys, at, pa.array([2, 3, None, None, 1]), lookups=2)
+    rows = AsofIndex(keys, at, pa.array([2, 3, None, None, 1]), lookups=2)
     assert rows.newest(pa.array([0, 1], pa.int32()), pa.array([5, 9])).tolist() == [1, 4]
 
 
@@ -74,6 +74,6 @@ def test_the_rank_of_an_instant_is_that_of_the_last_one_not_later(most_points, i
 
 def test_rows_are_in_order_where_number_and_place_do_not_fit_into_one():
     keys, at = pa.array([2**60, 0, 2**60, 2**60]), pa.array([1, 5, 2, 1])
-    rows = FeatureRows(keys, at, pa.array([1, 1, 1, 2]))
+    rows = AsofIndex(keys, at, pa.array([1, 1, 1, 2]))
     found = rows.newest(pa.array([2**60, 2**60, 0]), pa.array([1, 9, 9]))
     assert found.tolist() == [3, 2, 1]

@@ -11,7 +11,7 @@ import pytest
 from pipelines.errors import FeatureError
 from pipelines.features.offline_store.asof_sql import AT, ROW, JoinedView
 from pipelines.features.offline_store.point_in_time import PointInTimeJoin
-from pipelines.features.offline_store.row_selection import AskedRows
+from pipelines.features.offline_store.row_selection import RowSelection
 
 STAMP = pa.timestamp("us", tz="UTC")
 
@@ -57,7 +57,7 @@ def test_each_entity_row_finds_the_newest_row_known_by_then(path: Path):
         assert positions.tolist() == [4, -1, 2, -1, -1, 0]
         values = {
             name: pa.chunked_array(parts)
-            for name, parts in join.features(view(path), AskedRows.at(positions))
+            for name, parts in join.features(view(path), RowSelection.at(positions))
         }
         known = join.known_at(view(path))
     assert values["n"].to_pylist() == [20, None, None, None, None, 30]
@@ -105,7 +105,7 @@ def test_the_order_of_rows_is_that_of_the_files_in_every_scan(tmp_path: Path):
     with PointInTimeJoin(asked, {}, created_before=False) as join:
         positions = join.positions(files)
         values = {
-            name: pa.chunked_array(parts) for name, parts in join.features(files, AskedRows.at(positions))
+            name: pa.chunked_array(parts) for name, parts in join.features(files, RowSelection.at(positions))
         }
     assert values["n"].to_numpy().tolist() == list(range(count, 2 * count))
     assert values["labels"].equals(pa.chunked_array([numbers.cast(pa.string())]))
@@ -116,7 +116,7 @@ def test_no_entity_row_gives_columns_without_values(path: Path):
         positions = join.positions(view(path))
         values = {
             name: pa.chunked_array(parts)
-            for name, parts in join.features(view(path), AskedRows.at(positions))
+            for name, parts in join.features(view(path), RowSelection.at(positions))
         }
     assert {name: len(one) for name, one in values.items()} == {"n": 0, "labels": 0}
     assert values["n"].type == pa.int64()
@@ -124,7 +124,7 @@ def test_no_entity_row_gives_columns_without_values(path: Path):
 
 def test_a_table_that_shrinks_between_two_reads_is_told(path: Path):
     with PointInTimeJoin(entities(pa.array(["anna"]), [2.5]), {}, created_before=False) as join:
-        asked = AskedRows.at(join.positions(view(path)))
+        asked = RowSelection.at(join.positions(view(path)))
         pq.write_table(pq.read_table(path).slice(0, 2), path)
         with pytest.raises(FeatureError, match=r"expected 1 rows of .* received 0"):
             list(join.features(view(path), asked))

@@ -3,11 +3,11 @@
 import numpy as np
 import pyarrow as pa
 
-from pipelines.features.offline_store.row_selection import AskedRows, in_parts
+from pipelines.features.offline_store.row_selection import RowSelection, in_parts
 
 
-def asked_at(*positions: int) -> AskedRows:
-    return AskedRows.at(np.array(positions, np.int32))
+def asked_at(*positions: int) -> RowSelection:
+    return RowSelection.at(np.array(positions, np.int32))
 
 
 def test_of_many_rows_only_those_asked_for_are_read_and_counted():

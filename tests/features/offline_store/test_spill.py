@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.errors import FeatureError
-from pipelines.features.offline_store.spill import KeptColumns
+from pipelines.features.offline_store.spill import SpilledColumns
 
 NUMBERS = pa.array([1, None, 3], pa.int64())
 LISTS = pa.array([["a", None], [], None, ["b"]], pa.list_(pa.string()))
@@ -20,7 +20,7 @@ def parts(whole: pa.Array) -> Iterator[pa.Array]:
 
 @pytest.mark.parametrize("memory_bytes", [0, 10, 25, 1_000_000])
 def test_columns_are_what_their_parts_were(memory_bytes: int):
-    kept = KeptColumns(memory_bytes)
+    kept = SpilledColumns(memory_bytes)
     numbers, lists = kept.keep(parts(NUMBERS)), kept.keep(parts(LISTS))
     assert (numbers.type, lists.type) == (NUMBERS.type, LISTS.type)
     assert numbers.to_pylist() == [1, None, 3]
@@ -30,13 +30,13 @@ def test_columns_are_what_their_parts_were(memory_bytes: int):
 def test_what_goes_beyond_memory_is_not_held_in_it():
     long = pa.array(range(100_000))
     before = pa.total_allocated_bytes()
-    column = KeptColumns(memory_bytes=1_000).keep(iter([long.slice(0, 50_000), long.slice(50_000)]))
+    column = SpilledColumns(memory_bytes=1_000).keep(iter([long.slice(0, 50_000), long.slice(50_000)]))
     assert pa.total_allocated_bytes() - before < 10_000
     assert column.to_pylist() == list(range(100_000))
 
 
 def test_a_small_column_after_a_long_one_stays_in_memory():
-    kept = KeptColumns(memory_bytes=1_000)
+    kept = SpilledColumns(memory_bytes=1_000)
     kept.keep(iter([pa.array(range(1_000))]))
     before = pa.total_allocated_bytes()
     small = kept.keep(iter([pa.array([7] * 50)]))
@@ -45,7 +45,7 @@ def test_a_small_column_after_a_long_one_stays_in_memory():
 
 
 def test_an_answer_without_rows_keeps_its_type():
-    column = KeptColumns(0).keep(iter([NUMBERS.slice(0, 0)]))
+    column = SpilledColumns(0).keep(iter([NUMBERS.slice(0, 0)]))
     assert (column.type, len(column)) == (pa.int64(), 0)
 
 
@@ -55,4 +55,4 @@ def test_a_full_disk_is_said_in_words(monkeypatch: pytest.MonkeyPatch):
 
     monkeypatch.setattr("pipelines.features.offline_store.spill.mmap.mmap", full)
     with pytest.raises(FeatureError, match="TMPDIR"):
-        KeptColumns(0).keep(parts(NUMBERS))
+        SpilledColumns(0).keep(parts(NUMBERS))

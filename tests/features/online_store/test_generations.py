@@ -23,7 +23,7 @@ from pipelines.features.build import build_features
 from pipelines.features.online_store import sqlite_writer
 from pipelines.features.registry.build_record import last_build
 from pipelines.features.registry.declarations import declared_views, lake_table_of
-from pipelines.features.registry.write_lock import one_writer
+from pipelines.features.registry.write_lock import registry_write_lock
 from pipelines.lake import Lake, open_lake
 from pipelines.settings import Settings
 from tests.features.conftest import AS_OF
@@ -194,7 +194,7 @@ def test_two_at_once_wait_for_each_other_and_leave_one_whole_generation(
 
 def test_a_writer_that_waits_too_long_says_who_holds_on(home: Settings):
     def hold(entered: Any, leave: Any) -> None:
-        with one_writer(home):
+        with registry_write_lock(home):
             entered.set()
             leave.wait(60)
 
@@ -204,12 +204,15 @@ def test_a_writer_that_waits_too_long_says_who_holds_on(home: Settings):
     other.start()
     try:
         assert entered.wait(30)
-        with pytest.raises(FeatureError, match="another process holds"), one_writer(home, limit_s=0.3):
+        with (
+            pytest.raises(FeatureError, match="another process holds"),
+            registry_write_lock(home, limit_s=0.3),
+        ):
             pass
     finally:
         leave.set()
         other.join(30)
-    with one_writer(home, limit_s=5):
+    with registry_write_lock(home, limit_s=5):
         pass
 
 

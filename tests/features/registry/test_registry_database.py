@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from pipelines.errors import FeatureError
 from pipelines.features import store
 from pipelines.features.registry.declarations import declared_views
-from pipelines.features.registry.write_lock import one_writer
+from pipelines.features.registry.write_lock import registry_write_lock
 from pipelines.settings import Settings
 from tests.features.conftest import AS_OF
 from tests.features.databases import own_database
@@ -103,9 +103,13 @@ def test_a_machine_waits_for_another_and_says_so_when_it_takes_too_long(
     built_home: Settings, database: str, tmp_path
 ):
     one, two = (machine(built_home, tmp_path / name, database) for name in ("one", "two"))
-    with one_writer(one), pytest.raises(FeatureError, match="another machine holds it"), one_writer(two, 0.2):
+    with (
+        registry_write_lock(one),
+        pytest.raises(FeatureError, match="another machine holds it"),
+        registry_write_lock(two, 0.2),
+    ):
         pass
-    with one_writer(two, 0.2):
+    with registry_write_lock(two, 0.2):
         pass
 
 

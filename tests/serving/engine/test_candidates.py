@@ -10,9 +10,9 @@ from serving.bundle import Bundle
 from serving.bundle.spec import SOURCES
 from serving.engine.candidates.retrieve import merge, retrieve
 from serving.engine.candidates.sources import (
-    Offer,
+    SourceCandidates,
     followers_of_latest,
-    interest_of,
+    item_affinity,
     lookalikes_of_latest,
     most_popular,
     nearest,
@@ -40,11 +40,11 @@ BUYER = history(("banana", "purchase", 1), ("bread", "purchase", 1), ("banana", 
 LOOKER = history(("roll", "view", 0), ("apple", "cart", 0))
 
 
-def offered(*rows: list[int]) -> Offer:
+def offered(*rows: list[int]) -> SourceCandidates:
     """An offer whose scores fall from 8 by half at every place."""
     items = np.array(rows, np.int32)
     halves = 8 * 0.5 ** np.arange(items.shape[1])
-    return Offer(items, np.where(items >= 0, halves, 0).astype(np.float32))
+    return SourceCandidates(items, np.where(items >= 0, halves, 0).astype(np.float32))
 
 
 @pytest.fixture
@@ -63,14 +63,14 @@ def test_in_a_large_catalogue_fewer_users_are_scored_at_once_and_get_the_same(
 
 
 def test_interest_is_the_sum_of_weights_halved_every_half_life(tiny_bundle: Bundle, users):
-    interest = interest_of(tiny_bundle, users)
+    interest = item_affinity(tiny_bundle, users)
     assert interest.users.tolist() == [0, 0, 2, 2]
     assert interest.items.tolist() == [BANANA, BREAD, APPLE, ROLL]
     np.testing.assert_allclose(interest.scores, [0.5 + 0.25, 0.5, 0.3, 0.1])
 
 
 def test_buy_again_orders_the_own_history(tiny_bundle: Bundle, users):
-    interest = interest_of(tiny_bundle, users)
+    interest = item_affinity(tiny_bundle, users)
     found = personal(interest, 3, 10, None)
     assert found.items.tolist() == [[BANANA, BREAD], [-1, -1], [APPLE, ROLL]]
     np.testing.assert_allclose(found.scores, [[0.75, 0.5], [0, 0], [0.3, 0.1]])
@@ -80,7 +80,7 @@ def test_buy_again_orders_the_own_history(tiny_bundle: Bundle, users):
 
 
 def test_neighbours_sum_over_the_history(tiny_bundle: Bundle, users):
-    found = neighbours_of_history(tiny_bundle, interest_of(tiny_bundle, users), 3, 10, None)
+    found = neighbours_of_history(tiny_bundle, item_affinity(tiny_bundle, users), 3, 10, None)
     # Buyer: apple log(1.75)*.5 = .280, roll log(1.5)*.5 = .203, pear log(1.75)*.25 = .140.
     assert found.items[0].tolist() == [APPLE, ROLL, PEAR]
     np.testing.assert_allclose(found.scores[0], [0.2798, 0.2027, 0.1399], atol=1e-4)
@@ -198,7 +198,9 @@ def test_sources_take_turns_by_weight_and_no_item_comes_twice():
 def test_a_strength_is_a_share_of_the_best_and_never_below_nothing():
     # Dot products may be negative, popularity may be all 0; whatever the scale, shares stay within 0 and 1.
     items = np.array([[5, 6]], np.int32)
-    offers = [Offer(items, np.array([scores], np.float32)) for scores in ([0.5, -0.25], [0, 0], [80, 20])]
+    offers = [
+        SourceCandidates(items, np.array([scores], np.float32)) for scores in ([0.5, -0.25], [0, 0], [80, 20])
+    ]
     merged, _, strengths = merge(offers, [1.0] * 3, 2)
     assert merged.tolist() == [[5, 6]]
     assert strengths[0].tolist() == [[1, 0, 1], [0, 0, 0.25]]

@@ -8,7 +8,7 @@ import pytest
 
 from serving.bundle import Bundle, BundleError, write_spec
 from serving.engine.candidates.retrieve import Candidates, retrieve
-from serving.engine.ranking import Encoder, Ranker, encoder_inputs, placed_among, ranker_inputs
+from serving.engine.ranking import Encoder, Ranker, as_candidates, encoder_inputs, ranker_inputs
 from serving.engine.user_batch import empty_user, user_batch
 from tests.serving.tiny_bundle import BANANA, BREAD, BUTTER, CHEESE, LAMP, NOW, PEAR, SPEC, history
 
@@ -113,7 +113,7 @@ def test_foreign_items_are_ranked_with_the_scores_that_they_have_among_the_offer
     queries = Encoder(graph_bundle).encode(users)
     offered = retrieve(graph_bundle, users, queries, limit=3)
     assert PEAR not in offered.items[1]
-    placed = placed_among(graph_bundle, np.array([[PEAR, BUTTER, -1]] * 3, np.int32), queries, offered)
+    placed = as_candidates(graph_bundle, np.array([[PEAR, BUTTER, -1]] * 3, np.int32), queries, offered)
     at = offered.items[1].tolist().index(BUTTER)
     np.testing.assert_array_equal(placed.source_scores[1, 1], offered.source_scores[1, at])
     np.testing.assert_array_equal(placed.source_strengths[1, 1], offered.source_strengths[1, at])

@@ -5,10 +5,10 @@ import pytest
 
 from serving.bundle import Bundle
 from serving.engine.filtering import Filters
-from serving.engine.recommender import Context, Recommender
-from serving.engine.related_items import similar_to
+from serving.engine.recommender import RecommendationRequest, Recommender
+from serving.engine.related_items import similar_items
 from serving.engine.reranking import RerankSettings
-from serving.engine.user_batch import LiveEvent, empty_user, user_batch, with_live_events
+from serving.engine.user_batch import RecentEvent, empty_user, user_batch, with_live_events
 from tests.serving.tiny_bundle import APPLE, BANANA, BREAD, IDS, NOW, PEAR, history
 
 BUYER = history(
@@ -34,7 +34,7 @@ def ids(answer: list) -> list[str]:
 
 def listed(recommender: Recommender, user=None, **context) -> list:
     user = empty_user(recommender.bundle) if user is None else user
-    return recommender.recommend(user, Context(**context))[0]
+    return recommender.recommend(user, RecommendationRequest(**context))[0]
 
 
 def test_home_is_sorted_by_the_ranker(recommender: Recommender, buyer):
@@ -60,14 +60,14 @@ def test_home_for_nobody_is_what_is_popular(recommender: Recommender):
 
 
 def test_a_view_changes_the_next_list(recommender: Recommender):
-    row = with_live_events({}, [LiveEvent("cheese", "view", int(NOW))])
+    row = with_live_events({}, [RecentEvent("cheese", "view", int(NOW))])
     answer = listed(recommender, user_batch(recommender.bundle, [row], [NOW + 1]), k=2)
     assert ids(answer) == ["cheese", "butter"]
     assert answer[0].reason == "You looked at this recently"
 
 
 def test_a_purchase_steps_back_at_once_and_comes_back_later(recommender: Recommender):
-    row = with_live_events(BUYER, [LiveEvent("bread", "purchase", int(NOW))])
+    row = with_live_events(BUYER, [RecentEvent("bread", "purchase", int(NOW))])
     at_once = user_batch(recommender.bundle, [row], [NOW + 60])
     next_week = user_batch(recommender.bundle, [row], [NOW + 4 * 86_400])
     assert ids(listed(recommender, at_once, k=8))[-1] == "bread"
@@ -100,7 +100,7 @@ def test_what_the_same_shoppers_buy_is_no_stand_in(tiny_bundle: Bundle):
     neighbours, vectors = tiny_bundle.neighbours.copy(), tiny_bundle.item_vectors.copy()
     neighbours[BANANA] = BREAD, APPLE
     vectors[BREAD] = 0.8 * vectors[BANANA] + 0.6 * vectors[BREAD]
-    scores = similar_to(replace(tiny_bundle, neighbours=neighbours, item_vectors=vectors), BANANA, None, 8)
+    scores = similar_items(replace(tiny_bundle, neighbours=neighbours, item_vectors=vectors), BANANA, None, 8)
     # Likeness, share of the shelf, looks (half), shared buyers (half, and the second one half of that).
     assert scores[BREAD] == pytest.approx(0.8 + 2 / 3 + 0.5, abs=1e-5)
     assert scores[APPLE] == pytest.approx(1 / 1.0625**0.5 + 1 + 0.5 + 0.25, abs=1e-5)
@@ -179,7 +179,7 @@ def test_an_unknown_category_gives_what_is_popular(recommender: Recommender):
 
 
 def test_lists_speak_the_language_asked_for(recommender: Recommender, buyer):
-    (answer,) = recommender.recommend(buyer, Context(k=1), language="zh")
+    (answer,) = recommender.recommend(buyer, RecommendationRequest(k=1), language="zh")
     assert answer[0].reason == "您大约每 4 天买一次"
 
 
@@ -187,10 +187,10 @@ def test_a_batch_is_answered_as_each_user_alone(recommender: Recommender):
     rows = [BUYER, {}, history(("cheese", "view", 1))]
     users = user_batch(recommender.bundle, rows, [NOW] * 3)
     for context in (
-        Context(k=5),
-        Context("item", item_id="bread", k=5),
-        Context("cart", cart=("banana",), k=5),
-        Context("category", category="Grocery", k=5),
+        RecommendationRequest(k=5),
+        RecommendationRequest("item", item_id="bread", k=5),
+        RecommendationRequest("cart", cart=("banana",), k=5),
+        RecommendationRequest("category", category="Grocery", k=5),
     ):
         together = recommender.recommend(users, context)
         for row, answer in enumerate(together):
@@ -198,7 +198,7 @@ def test_a_batch_is_answered_as_each_user_alone(recommender: Recommender):
 
 
 def test_arrays_and_texts_tell_the_same_list(recommender: Recommender, buyer):
-    ranked = recommender.rank_items(buyer, Context(k=10))
+    ranked = recommender.rank_items(buyer, RecommendationRequest(k=10))
     answer = listed(recommender, buyer, k=10)
     assert ranked.items.shape == (1, 10)
     assert [IDS[item] for item in ranked.items[0] if item >= 0] == ids(answer)

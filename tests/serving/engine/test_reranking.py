@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from serving.bundle import Bundle
-from serving.engine.reranking import DAY_S, RerankSettings, is_just_bought, purchase_rhythms, rerank
+from serving.engine.reranking import DAY_S, RerankSettings, is_repurchase_too_soon, purchase_history, rerank
 from serving.engine.user_batch import empty_user, user_batch
 from tests.serving.tiny_bundle import (
     APPLE,
@@ -41,7 +41,7 @@ def test_rhythms_count_days_and_their_mean_distance(tiny_bundle: Bundle):
         ("bread", "purchase", 5.2),
         ("bread", "purchase", 9.2),
     )
-    rhythms = purchase_rhythms(tiny_bundle, user)
+    rhythms = purchase_history(tiny_bundle, user)
     assert rhythms.keys.tolist() == [BANANA, BREAD]
     assert rhythms.days.tolist() == [1, 3]
     np.testing.assert_allclose(rhythms.last_age_s / DAY_S, [3, 1.2], rtol=1e-6)
@@ -51,7 +51,7 @@ def test_rhythms_count_days_and_their_mean_distance(tiny_bundle: Bundle):
 
 def test_rhythms_of_users_do_not_mix(tiny_bundle: Bundle):
     rows = [history(("bread", "purchase", 1)), {}, history(("bread", "purchase", 2), ("lamp", "purchase", 3))]
-    rhythms = purchase_rhythms(tiny_bundle, user_batch(tiny_bundle, rows, [NOW] * 3))
+    rhythms = purchase_history(tiny_bundle, user_batch(tiny_bundle, rows, [NOW] * 3))
     found = rhythms.find(np.array([0, 1, 2]), np.array([BREAD] * 3))
     assert rhythms.last_age_s[found[[0, 2]]].tolist() == [DAY_S, 2 * DAY_S]
     assert found[1] == -1
@@ -79,8 +79,8 @@ def test_rhythms_of_users_do_not_mix(tiny_bundle: Bundle):
 def test_what_came_home_lately_is_too_early(tiny_bundle: Bundle, events: list, is_too_early: bool):
     user = user_of(tiny_bundle, *events)
     settings = RerankSettings(rhythm_share=0.25)
-    rhythms = purchase_rhythms(tiny_bundle, user)
-    found = is_just_bought(tiny_bundle, user, np.array([[BREAD, -1]]), settings, rhythms)
+    rhythms = purchase_history(tiny_bundle, user)
+    found = is_repurchase_too_soon(tiny_bundle, user, np.array([[BREAD, -1]]), settings, rhythms)
     assert found.tolist() == [[is_too_early, False]]
 
 

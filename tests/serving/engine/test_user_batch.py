@@ -4,7 +4,7 @@ import pytest
 
 from serving.bundle import Bundle
 from serving.engine.user_batch import (
-    LiveEvent,
+    RecentEvent,
     empty_user,
     user_batch,
     user_batch_from_table,
@@ -115,8 +115,8 @@ def test_users_are_chosen_by_place(tiny_bundle: Bundle):
 
 def test_a_live_event_comes_first_and_is_not_doubled_by_the_store():
     row = {**history(("bread", "purchase", 1)), "gender": "F"}
-    caught_up = LiveEvent("bread", "purchase", int(NOW - DAY))
-    fresh = LiveEvent("apple", "view", int(NOW))
+    caught_up = RecentEvent("bread", "purchase", int(NOW - DAY))
+    fresh = RecentEvent("apple", "view", int(NOW))
     merged = with_live_events(row, [caught_up, fresh, fresh])
     assert merged["item_ids"] == ["apple", "bread"]
     assert merged["event_types"] == ["view", "purchase"]
@@ -127,7 +127,7 @@ def test_a_live_event_comes_first_and_is_not_doubled_by_the_store():
 
 def test_live_events_of_an_unknown_user_make_a_history():
     assert with_live_events({}, [])["item_ids"] == []
-    events = [LiveEvent("a", "view", 10), LiveEvent("b", "cart", 20)]
+    events = [RecentEvent("a", "view", 10), RecentEvent("b", "cart", 20)]
     assert with_live_events({"item_ids": None}, events)["item_ids"] == ["b", "a"]
 
 

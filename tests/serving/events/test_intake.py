@@ -10,9 +10,9 @@ import pytest
 from serving.api.requests import EventsIn
 from serving.clock import Clock
 from serving.errors import EventLogError
-from serving.events.intake import EventIntake, Verdict
+from serving.events.intake import EventIntake, IntakeResult
 from serving.events.log import EventLog, read_events
-from serving.sessions.recent_events import LiveHistory
+from serving.sessions.recent_events import RecentEvents
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
@@ -23,11 +23,11 @@ class Desk:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.log = EventLog(folder)
-        self.live = LiveHistory(events_per_user=3, users=100)
+        self.live = RecentEvents(events_per_user=3, users=100)
         clock = Clock(NOON, monotonic=lambda: 0.0)
         self.intake = EventIntake(self.log, self.live, clock, ["view", "cart", "purchase", "search"])
 
-    def take(self, *events: object) -> list[Verdict]:
+    def take(self, *events: object) -> list[IntakeResult]:
         return asyncio.run(self.intake.take(EventsIn.model_validate({"events": list(events)}).events))
 
     def kept(self) -> list[dict]:
@@ -47,7 +47,7 @@ def view(item_id: str = "i01", **more: object) -> dict:
 
 def test_an_event_is_kept_with_the_columns_of_its_contract(desk: Desk) -> None:
     (verdict,) = desk.take(view(event_id="e1", price=1.5, position=2, surface="home", request_id="r"))
-    assert verdict == Verdict(0, "accepted", "e1")
+    assert verdict == IntakeResult(0, "accepted", "e1")
     assert desk.kept() == [
         {
             "event_id": "e1",
@@ -125,10 +125,10 @@ def test_the_same_event_is_kept_once_within_a_batch_across_batches_and_after_a_r
         "accepted",
         "duplicate",
     ]
-    assert desk.take(view(event_id="a"))[0] == Verdict(0, "duplicate", "a")
+    assert desk.take(view(event_id="a"))[0] == IntakeResult(0, "duplicate", "a")
     desk.log.close()
     again = Desk(tmp_path)
-    again.intake.recall(read_events(tmp_path))
+    again.intake.restore_from_log(read_events(tmp_path))
     assert again.take(view(event_id="a"))[0].status == "duplicate"
     assert [event.item_id for event in again.live.of("u1")] == ["i01"]
     again.log.close()
@@ -180,7 +180,7 @@ def test_history_holds_the_newest_events_and_no_impressions(desk: Desk) -> None:
 
 
 def test_the_longest_silent_user_is_forgotten_first() -> None:
-    live = LiveHistory(events_per_user=5, users=2)
+    live = RecentEvents(events_per_user=5, users=2)
     for user_id in ("a", "b", "a", "c"):
         live.add([{"user_id": user_id, "item_id": "i", "event_type": "view", "event_at": NOON.isoformat()}])
     assert live.recent_users(10) == ["c", "a"]
@@ -188,7 +188,7 @@ def test_the_longest_silent_user_is_forgotten_first() -> None:
 
 
 def test_popularity_counts_a_purchase_as_ten_views() -> None:
-    live = LiveHistory(events_per_user=5, users=9)
+    live = RecentEvents(events_per_user=5, users=9)
     at = NOON.isoformat()
     live.add([{"user_id": "a", "item_id": "seen", "event_type": "view", "event_at": at}] * 9)
     live.add([{"user_id": "a", "item_id": "bought", "event_type": "purchase", "event_at": at}])

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from serving.releases.cache import ReleaseCache
-from serving.releases.follower import Listeners, Releases
+from serving.releases.follower import ReleaseObserver, Releases
 from serving.releases.registry import Registry
 from tests.serving.model_registry import MODEL, ModelRegistry
 
@@ -17,8 +17,8 @@ class Told:
         self.swapped: list[str] = []
         self.refused: list[str | None] = []
 
-    def listeners(self) -> Listeners:
-        return Listeners(
+    def listeners(self) -> ReleaseObserver:
+        return ReleaseObserver(
             swapped=lambda release: self.swapped.append(release.version),
             refused=lambda refusal: self.refused.append(refusal and refusal.version),
             looked=lambda state: None,
@@ -42,7 +42,7 @@ def test_nothing_is_served_before_an_alias_is_set(registry: ModelRegistry) -> No
     told = Told()
     releases = releases_of(registry, told)
     registry.register()
-    releases.look()
+    releases.poll_once()
     assert releases.current is None
     assert releases.registry_state.reachable
     assert (told.swapped, told.refused) == ([], [])
@@ -52,9 +52,9 @@ def test_a_release_that_is_served_is_not_fetched_again(registry: ModelRegistry) 
     told = Told()
     releases = releases_of(registry, told)
     registry.promote(registry.register())
-    releases.look()
+    releases.poll_once()
     served = releases.current
-    releases.look()
+    releases.poll_once()
     assert releases.current is served
     assert told.swapped == ["1"]
 
@@ -67,10 +67,10 @@ def test_a_refused_champion_is_judged_once_until_something_changes(
     version = registry.register(gate={"passed": False, "reasons": ["below popularity"]})
     registry.promote(version)
     for _ in range(3):
-        releases.look()
+        releases.poll_once()
     assert told.refused == ["1"]
     registry.tag(version, "gate_override", "shown to the board")
-    releases.look()
+    releases.poll_once()
     assert told.swapped == ["1"]
     assert told.refused == ["1", None]
     assert releases.current is not None
@@ -84,17 +84,17 @@ def test_a_key_that_arrives_later_lets_the_waiting_champion_through(registry: Mo
     content = key.read_bytes()
     registry.promote(registry.register())
     key.unlink()
-    releases.look()
+    releases.poll_once()
     assert releases.refusal is not None
     assert "release.pub" in releases.refusal.reason
     key.write_bytes(content)
-    releases.look()
+    releases.poll_once()
     assert told.swapped == ["1"]
 
 
 def test_an_altered_copy_is_not_served_and_is_fetched_again(registry: ModelRegistry) -> None:
     registry.promote(registry.register())
-    releases_of(registry, Told()).look()
+    releases_of(registry, Told()).poll_once()
     (copy,) = copies(registry)
     (copy / "items.parquet").write_bytes(b"PAR1")
     releases = releases_of(registry, Told(), tracking_uri="http://127.0.0.1:9")
@@ -102,25 +102,25 @@ def test_an_altered_copy_is_not_served_and_is_fetched_again(registry: ModelRegis
     assert releases.current is None
     assert releases.refusal is not None
     assert "items.parquet: expected" in releases.refusal.reason
-    releases.look()
+    releases.poll_once()
     assert not releases.registry_state.reachable
     releases = releases_of(registry, told := Told())
     releases.restore()
-    releases.look()
+    releases.poll_once()
     assert told.swapped == ["1"]
 
 
 def test_a_release_that_lies_here_is_taken_up_again_without_a_download(registry: ModelRegistry) -> None:
     releases = releases_of(registry, told := Told())
     registry.promote(registry.register())
-    releases.look()
+    releases.poll_once()
     (copy,) = copies(registry)
     registry.tag("1", "manifest_sha256", copy.name)
     registry.promote(registry.register(code_revision="other"))
-    releases.look()
+    releases.poll_once()
     (registry.files_of("1") / "items.parquet").unlink()
     registry.promote("1")
-    releases.look()
+    releases.poll_once()
     assert told.swapped == ["1", "2", "1"]
 
 
@@ -128,7 +128,7 @@ def test_the_three_newest_releases_stay_on_the_machine(registry: ModelRegistry) 
     releases = releases_of(registry, Told())
     for revision in ("a", "b", "c", "d"):
         registry.promote(registry.register(code_revision=revision))
-        releases.look()
+        releases.poll_once()
     revisions = {
         (path / "manifest.json").read_text().split('"code_revision": "')[1][0] for path in copies(registry)
     }
@@ -142,7 +142,7 @@ def test_a_release_that_cannot_answer_is_refused(registry: ModelRegistry, monkey
     monkeypatch.setattr("serving.releases.follower.Recommender.warm_up", fail)
     releases = releases_of(registry, Told())
     registry.promote(registry.register())
-    releases.look()
+    releases.poll_once()
     assert releases.current is None
     assert releases.refusal is not None
     assert "the graph does not fit" in releases.refusal.reason
@@ -153,11 +153,11 @@ def test_a_version_without_its_files_is_tried_again_with_the_next_look(registry:
     registry.promote(registry.register())
     files = registry.files_of("1")
     files.rename(files.with_name("hidden"))
-    releases.look()
+    releases.poll_once()
     assert releases.refusal is None
     assert "could not be fetched" in str(releases.registry_state.error)
     files.with_name("hidden").rename(files)
-    releases.look()
+    releases.poll_once()
     assert told.swapped == ["1"]
 
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pyarrow as pa
 
-from pipelines.training.baselines.fit_data import Known
+from pipelines.training.baselines.fit_data import FitData
 from pipelines.training.data.histories import Histories
 from pipelines.training.data.interactions import Interactions
-from pipelines.training.data.model_split import LabelledStage, Trial, Wanted
+from pipelines.training.data.model_split import LabelledPoint, ModelSplit, Wanted
 
 DAY = 86_400
 ONE_TYPE = np.array([0.0, 1.0])
@@ -31,10 +31,10 @@ def interactions(*rows: tuple[int, int, int], types: list[int] | None = None) ->
 
 def known(
     events: Interactions, n_items: int, n_users: int | None = None, weights: np.ndarray = ONE_TYPE
-) -> Known:
+) -> FitData:
     """What a baseline is fitted on, with items of which nothing but the id is known."""
     users = int(events.users.max(initial=-1)) + 1 if n_users is None else n_users
-    return Known(events, users, catalogue(n_items), weights)
+    return FitData(events, users, catalogue(n_items), weights)
 
 
 def catalogue(n_items: int) -> pa.Table:
@@ -71,7 +71,7 @@ def own(events: Interactions, *users: int) -> Histories:
 
 def leave_one_out(
     events: Interactions, n_items: int, *, repeats: bool = False, items: pa.Table | None = None
-) -> Trial:
+) -> ModelSplit:
     """A trial whose validation asks every user of two events or more for the last one."""
     n_users = int(events.users.max()) + 1
     last = np.append(events.users[1:] != events.users[:-1], True)
@@ -79,6 +79,6 @@ def leave_one_out(
     learning = events.rows(~last)
     users = events.users[last].astype(np.int64)
     wanted = Wanted(np.arange(len(users) + 1), events.items[last])
-    validation = LabelledStage(learning, Histories.of(learning, users, np.full(len(users), FAR)), wanted)
+    validation = LabelledPoint(learning, Histories.of(learning, users, np.full(len(users), FAR)), wanted)
     shelf = catalogue(n_items) if items is None else items
-    return Trial(shelf, n_users, ("purchase",), ("purchase",), learning, (), validation, repeats, seed=0)
+    return ModelSplit(shelf, n_users, ("purchase",), ("purchase",), learning, (), validation, repeats, seed=0)

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from pipelines.training.baselines import MODELS, FieldConfig, field_lists
+from pipelines.training.baselines import MODELS, BaselineConfig, field_lists
 from pipelines.training.baselines.benchmark import ALWAYS, FIELDS
 from pipelines.training.data.feast_training_set import TrainingSet, training_directory
 
-DEFAULTS = FieldConfig(tuned=False)
+DEFAULTS = BaselineConfig(tuned=False)
 USERS = [f"u{number:02d}" for number in range(40)] + ["nobody"]
 
 
@@ -42,7 +42,7 @@ def test_a_user_never_met_gets_the_popular_items_from_every_model(whole):
 
 def test_without_time_only_the_cheap_ones_stay_and_the_others_say_why(workdir):
     at = TrainingSet.open(workdir).split.test_from
-    found = field_lists(workdir, at, USERS, 10, FieldConfig(budget_minutes=1e-6, tuned=False))
+    found = field_lists(workdir, at, USERS, 10, BaselineConfig(budget_minutes=1e-6, tuned=False))
     assert tuple(found.lists) == ALWAYS
     assert set(found.skipped) == set(MODELS) - set(ALWAYS)
     assert all("0 s of the budget were left before it" in reason for reason in found.skipped.values())
@@ -52,7 +52,7 @@ def test_lists_that_would_take_too_long_are_not_made(workdir, monkeypatch):
     at = TrainingSet.open(workdir).split.test_from
     monkeypatch.setattr("pipelines.training.baselines.benchmark._too_late", lambda *_: None)
     found = field_lists(
-        workdir, at, USERS, 10, FieldConfig(models=("stan",), budget_minutes=1e-6, tuned=False)
+        workdir, at, USERS, 10, BaselineConfig(models=("stan",), budget_minutes=1e-6, tuned=False)
     )
     assert tuple(found.lists) == ALWAYS
     assert list(found.skipped) == ["stan"]
@@ -62,7 +62,7 @@ def test_lists_that_would_take_too_long_are_not_made(workdir, monkeypatch):
 def test_a_model_that_does_not_fit_the_shop_says_why(workdir, monkeypatch):
     monkeypatch.setattr("pipelines.training.baselines.registry.MOST_ITEMS", 3)
     at = TrainingSet.open(workdir).split.test_from
-    found = field_lists(workdir, at, USERS[:2], 5, FieldConfig(models=("ease",), tuned=False))
+    found = field_lists(workdir, at, USERS[:2], 5, BaselineConfig(models=("ease",), tuned=False))
     assert tuple(found.lists) == ALWAYS
     assert "items have events, and the dense matrix is refused beyond 3" in found.skipped["ease"]
 
@@ -79,7 +79,7 @@ def test_nothing_from_the_instant_on_moves_a_setting_or_a_list(workdir, tmp_path
     assert later.any()
     arrays["items"] = np.where(later, arrays["items"][::-1], arrays["items"])
     np.savez(material.directory / "interactions.npz", **arrays)
-    config = FieldConfig(models=("sequence_rules",), budget_minutes=1)
+    config = BaselineConfig(models=("sequence_rules",), budget_minutes=1)
     told = [field_lists(where, at, USERS, 10, config) for where in (workdir, copy)]
     assert told[0].chosen == told[1].chosen
     for name, chosen in told[0].chosen.items():
@@ -90,7 +90,7 @@ def test_nothing_from_the_instant_on_moves_a_setting_or_a_list(workdir, tmp_path
 
 def test_a_misspelt_model_is_refused():
     with pytest.raises(ValidationError, match="received sequence_rule"):
-        FieldConfig(models=("sequence_rule",))
+        BaselineConfig(models=("sequence_rule",))
 
 
 def test_short_trainings_stand_beside_a_small_field_with_its_defaults():

@@ -3,7 +3,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.training.baselines.content import Content, similar_items
-from pipelines.training.baselines.fit_data import Known
+from pipelines.training.baselines.fit_data import FitData
 from pipelines.training.baselines.text_terms import describing_columns, term_vectors
 from tests.training.baselines.small_field import ONE_TYPE, asking, catalogue, interactions
 
@@ -16,7 +16,7 @@ RED_OF_HAT = COMMON / np.hypot(COMMON, RARE)
 
 
 def content(items: pa.Table, **settings: float) -> Content:
-    return Content.fit(Known(interactions(), 0, items, ONE_TYPE), **settings)
+    return Content.fit(FitData(interactions(), 0, items, ONE_TYPE), **settings)
 
 
 def test_items_are_alike_by_the_cosine_of_their_rare_words():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipelines.training.baselines.fit_data import Known, type_weights
+from pipelines.training.baselines.fit_data import FitData, type_weights
 from serving.bundle import Spec
 from tests.training.baselines.small_field import interactions, leave_one_out, sequences
 
@@ -16,9 +16,9 @@ def test_events_count_as_in_a_release_with_the_largest_as_one():
 
 def test_what_is_known_of_a_trial_is_what_may_be_learned_from():
     trial = leave_one_out(sequences([0, 1, 2], [3]), 5)
-    known = Known.of(trial)
+    known = FitData.of(trial)
     assert known.interactions.items.tolist() == [0, 1, 3]
     assert (known.n_users, known.n_items) == (2, 5)
     later = interactions((0, 4, 9))
-    assert Known.of(trial, later).interactions is later
-    np.testing.assert_array_equal(Known.of(trial, later).weights, [0, 1])
+    assert FitData.of(trial, later).interactions is later
+    np.testing.assert_array_equal(FitData.of(trial, later).weights, [0, 1])

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipelines.training.baselines.fit_data import Known
+from pipelines.training.baselines.fit_data import FitData
 from pipelines.training.baselines.registry import MODELS
 from pipelines.training.data.histories import Histories
 from pipelines.training.data.interactions import Interactions
@@ -51,7 +51,7 @@ def test_the_numbers_of_the_users_change_nothing(name: str):
     events, number_of = shop(), np.random.default_rng(0).permutation(N_USERS)
     scores = []
     for events_of, users in ((events, np.arange(N_USERS)), (renumbered(events, number_of), number_of)):
-        known = Known(events_of, N_USERS, SHELF, np.array([0.0, 1.0]))
+        known = FitData(events_of, N_USERS, SHELF, np.array([0.0, 1.0]))
         model = MODELS[name].fit(known, **MODELS[name].defaults)
         scores.append(model.scores(everybody(events_of, users)))
     np.testing.assert_allclose(scores[0], scores[1], rtol=1e-4, atol=1e-6)
@@ -60,7 +60,7 @@ def test_the_numbers_of_the_users_change_nothing(name: str):
 @pytest.mark.parametrize("name", MODELS)
 def test_a_model_asked_twice_answers_the_same_and_each_user_for_itself(name: str):
     events = shop()
-    model = MODELS[name].fit(Known(events, N_USERS, SHELF, np.array([0.0, 1.0])), **MODELS[name].defaults)
+    model = MODELS[name].fit(FitData(events, N_USERS, SHELF, np.array([0.0, 1.0])), **MODELS[name].defaults)
     histories = everybody(events, np.arange(N_USERS))
     first = model.scores(histories)
     first_copy = first.copy()
@@ -72,7 +72,7 @@ def test_a_model_asked_twice_answers_the_same_and_each_user_for_itself(name: str
 
 @pytest.mark.parametrize("name", MODELS)
 def test_users_and_histories_never_met_are_answered(name: str):
-    model = MODELS[name].fit(Known(shop(), N_USERS, SHELF, np.array([0.0, 1.0])), **MODELS[name].defaults)
+    model = MODELS[name].fit(FitData(shop(), N_USERS, SHELF, np.array([0.0, 1.0])), **MODELS[name].defaults)
     scores = model.scores(asking([], [3], [3, 3, 4], list(range(N_ITEMS))))
     assert scores.shape == (4, N_ITEMS)
     assert scores.dtype == np.float32

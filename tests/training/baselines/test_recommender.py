@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from pipelines.training.baselines.evaluate import ranked_lists
-from pipelines.training.baselines.recommender import PaddedWith
+from pipelines.training.baselines.recommender import WithFallback
 from pipelines.training.data.histories import Histories
 from tests.training.baselines.small_field import asking
 
@@ -19,13 +19,13 @@ class Fixed:
 
 def test_the_other_speaks_below_what_the_first_one_says():
     # The first one's least is 2; the other's most is 8: its values are scaled by 2 / 16.
-    scores = PaddedWith(Fixed(0, 2, -1, 4), Fixed(8, 1, 4, 0)).scores(asking([]))
+    scores = WithFallback(Fixed(0, 2, -1, 4), Fixed(8, 1, 4, 0)).scores(asking([]))
     assert scores.tolist() == [[1.0, 2.0, 0.5, 4.0]]
 
 
 def test_who_is_known_to_nobody_gets_the_others_scores_as_they_are():
-    assert PaddedWith(Fixed(0, 0), Fixed(8, 3)).scores(asking([])).tolist() == [[8.0, 3.0]]
-    assert PaddedWith(Fixed(0, 5), Fixed(0, 0)).scores(asking([])).tolist() == [[0.0, 5.0]]
+    assert WithFallback(Fixed(0, 0), Fixed(8, 3)).scores(asking([])).tolist() == [[8.0, 3.0]]
+    assert WithFallback(Fixed(0, 5), Fixed(0, 0)).scores(asking([])).tolist() == [[0.0, 5.0]]
 
 
 def test_lists_leave_out_seen_items_unless_repeats_are_wanted():

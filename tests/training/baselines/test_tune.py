@@ -4,7 +4,7 @@ import pytest
 
 from pipelines.errors import WrongUsageError
 from pipelines.training.baselines import MODELS, fit_field, reason_against, refit_field
-from pipelines.training.baselines.fit_data import Known
+from pipelines.training.baselines.fit_data import FitData
 from tests.training.baselines.small_field import asking, interactions, leave_one_out, own, sequences
 
 PLENTY_S = 1e6
@@ -92,17 +92,17 @@ def test_a_field_can_learn_later_events_with_the_settings_it_has():
 
 def test_models_that_do_not_fit_the_shop_are_left_out_with_a_reason(monkeypatch: pytest.MonkeyPatch):
     assert "content" not in fit_field(FASHION, ["content", "popularity"])
-    assert reason_against("content", Known.of(FASHION)) == "nothing is known of the items but their ids"
+    assert reason_against("content", FitData.of(FASHION)) == "nothing is known of the items but their ids"
     monkeypatch.setattr("pipelines.training.baselines.registry.MOST_ITEMS", 1)
     assert fit_field(FASHION, ["ease"]) == {}
-    assert "3 items have events" in str(reason_against("ease", Known.of(FASHION)))
+    assert "3 items have events" in str(reason_against("ease", FitData.of(FASHION)))
 
 
 def test_models_that_compare_users_are_left_out_where_too_many_have_items_in_common(monkeypatch):
     # Item 0 is of four users and item 1 of two: 16 + 4 pairs of users, 5 for each of four, at most 4. There
     # are 1,024 users asked at once, and 60 bytes for a pair.
     events = sequences([0, 1], [0, 1], [0], [0])
-    known = Known.of(leave_one_out(events, 2), events)
+    known = FitData.of(leave_one_out(events, 2), events)
     monkeypatch.setattr("pipelines.training.baselines.registry.MOST_BYTES", 4 * 1024 * 60)
     assert reason_against("user_knn", known) is None
     monkeypatch.setattr("pipelines.training.baselines.registry.MOST_BYTES", 4 * 1024 * 60 - 1)

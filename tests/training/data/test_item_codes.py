@@ -33,14 +33,14 @@ def test_a_level_is_the_path_down_to_it_and_zero_where_a_path_ends():
 
 
 def test_rare_items_share_the_unknown_code():
-    codes = item_codes(CATALOGUE, np.array([3, 2, 9, 0]), minimum_events=3)
+    codes = item_codes(CATALOGUE, np.array([3, 2, 9, 0]), min_item_events=3)
     assert column(codes, "item") == [1, 0, 2, 0]
 
 
 def test_where_there_are_too_many_items_the_most_frequent_have_codes():
-    codes = item_codes(CATALOGUE, np.array([3, 5, 9, 4]), minimum_events=4, most_ids=2)
+    codes = item_codes(CATALOGUE, np.array([3, 5, 9, 4]), min_item_events=4, max_item_ids=2)
     assert column(codes, "item") == [0, 1, 2, 0]
-    assert column(item_codes(CATALOGUE, np.array([3, 5, 9, 4]), 4, most_ids=3), "item") == [0, 1, 2, 3]
+    assert column(item_codes(CATALOGUE, np.array([3, 5, 9, 4]), 4, max_item_ids=3), "item") == [0, 1, 2, 3]
 
 
 def test_attributes_that_several_items_share_have_codes():

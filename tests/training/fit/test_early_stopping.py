@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipelines.training.fit.early_stopping import AveragingAdam, fit_best
+from pipelines.training.fit.early_stopping import AveragingAdam, fit_with_early_stopping
 from pipelines.training.fit.paired_test import Figures
 from pipelines.training.tf import tf
 
@@ -37,7 +37,7 @@ def fitted(
     def judge() -> Figures:
         return np.array([next(answers)])
 
-    curve = fit_best(
+    curve = fit_with_early_stopping(
         model, lambda epoch: None, judge, figure="figure", epochs=epochs, patience=patience, begun=begun
     )
     assert list(answers) == []
@@ -68,7 +68,7 @@ def test_a_later_state_is_kept_that_cannot_be_told_from_the_best(errors: float, 
     noise = np.tile([-0.2, 0.2], 200)
     answers = iter([best, best - 0.012 + noise, best - 0.005 + noise, best - 0.018 + noise])
     model = Counter()
-    curve = fit_best(
+    curve = fit_with_early_stopping(
         model, lambda epoch: None, lambda: next(answers), figure="figure", epochs=4, patience=9, errors=errors
     )
     assert model.fitted == kept
@@ -95,7 +95,7 @@ def test_what_is_looked_at_and_kept_is_the_mean_of_the_last_weights():
         return np.array([len(seen) == 1], float)
 
     one_step = tf.data.Dataset.from_tensors(0.0)
-    fit_best(model, lambda epoch: one_step, judge, figure="figure", epochs=2, patience=5)
+    fit_with_early_stopping(model, lambda epoch: one_step, judge, figure="figure", epochs=2, patience=5)
     # Half of 8 and of 7; then half of that and of 6: training went on from 7 itself.
     np.testing.assert_allclose(seen, [7.5, 6.75], rtol=1e-5)
     assert float(model.weight.numpy()) == seen[0]

@@ -87,7 +87,7 @@ def test_a_sample_holds_every_positive_and_stands_for_the_whole_list():
 def test_a_pass_takes_all_lists_that_tell_something_and_a_draw_of_the_silent_ones():
     # Two of eight lists of three hold a positive; half as many of the six silent ones are drawn: one for six.
     lists = rows([[1, 2, 3]] * 8, [[0, 1, 0], [0, 0, 0], [1, 0, 0], *[[0, 0, 0]] * 5], [1, 0, 1, *[0] * 5])
-    batches = Batches([lists], RankingConfig(batch_size=2, silent_share=0.5, sampled=3), seed=0)
+    batches = Batches([lists], RankingConfig(batch_size=2, empty_list_ratio=0.5, items_per_list=3), seed=0)
     assert batches.per_pass == 2
     passes = [list(batches.one_pass(number)) for number in range(20)]
     for made in passes:
@@ -100,7 +100,7 @@ def test_a_pass_takes_all_lists_that_tell_something_and_a_draw_of_the_silent_one
 
 def test_where_nothing_was_taken_all_lists_are_passed_over():
     silent = rows([[1, 2]] * 3, [[0, 0]] * 3, [1] * 3)
-    batches = Batches([silent], RankingConfig(batch_size=2, silent_share=0.5), seed=0)
+    batches = Batches([silent], RankingConfig(batch_size=2, empty_list_ratio=0.5), seed=0)
     weights = [batch["weights"] for batch in batches.one_pass(0)]
     assert batches.per_pass == len(weights) == 2
     assert np.concatenate(weights).tolist() == [[1, 1]] * 3

@@ -99,7 +99,7 @@ def test_short_histories_are_encoded_by_a_graph_of_their_own_to_the_same_query(
 def test_encoders_are_compared_a_few_users_at_a_time_with_the_same_result(
     monkeypatch: pytest.MonkeyPatch, scores_at_once: int
 ):
-    monkeypatch.setattr(export, "SCORES_AT_ONCE", scores_at_once)
+    monkeypatch.setattr(export, "SCORE_BATCH_SIZE", scores_at_once)
     items = np.eye(30, dtype=np.float32)
     expected = np.arange(30, dtype=np.float32) + np.zeros((5, 1), np.float32)
     received = expected.copy()

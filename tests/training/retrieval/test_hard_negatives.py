@@ -8,10 +8,10 @@ from pipelines.training.data.training_data import UserStates
 from pipelines.training.fit.layers import Standardize
 from pipelines.training.retrieval import hard_negatives
 from pipelines.training.retrieval.batches import Batches
-from pipelines.training.retrieval.hard_negatives import hard_chances
+from pipelines.training.retrieval.hard_negatives import hard_negative_probabilities
 from pipelines.training.retrieval.item_tower import ItemContent, ItemEncoder
 from pipelines.training.retrieval.model import SequenceRetrieval
-from pipelines.training.retrieval.packed_sequences import Tape
+from pipelines.training.retrieval.packed_sequences import PackedSequences
 from pipelines.training.retrieval.query_tower import QueryEncoder
 from tests.training.small_trial import interactions
 
@@ -25,8 +25,8 @@ NOTHING = UserStates(
 def batches() -> Batches:
     """Users who have item 0 and then item 1."""
     events = interactions([(user, item, item * 60) for user in range(9) for item in (0, 1)])
-    config = RetrievalConfig(history_length=4, dimensions=8, blocks=0, dropout=0, negatives=2_000)
-    return Batches(Tape.of(events), NOTHING, np.full(N_ITEMS, 1 / N_ITEMS), config, 0)
+    config = RetrievalConfig(history_length=4, embedding_dim=8, num_layers=0, dropout=0, num_negatives=2_000)
+    return Batches(PackedSequences.of(events), NOTHING, np.full(N_ITEMS, 1 / N_ITEMS), config, 0)
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def test_what_is_offered_in_vain_is_drawn_more_often(
     monkeypatch.setattr(hard_negatives, "MINED_ITEMS", 2)
     # Item 1 is what came next; of the others 0 and 2 are nearest, each half of what is offered in vain.
     expected = np.full(N_ITEMS, 0.6 / 6) + 0.4 * np.array([0.5, 0, 0.5, 0, 0, 0])
-    np.testing.assert_allclose(hard_chances(model, batches, 1, 0.4), expected)
+    np.testing.assert_allclose(hard_negative_probabilities(model, batches, 1, 0.4), expected)
 
 
 def test_a_batch_draws_by_them_and_tells_how_often_each_is_expected(batches: Batches):

@@ -57,7 +57,7 @@ def encoder() -> ItemEncoder:
         neighbours=np.array([[0, 0], [0, 0], [0, 0], [0, 0], [1, 0]], np.int32),
         related=np.array([[0], [0], [0], [0], [1]], np.int32),
     )
-    made = ItemEncoder(content, RetrievalConfig(dimensions=8))
+    made = ItemEncoder(content, RetrievalConfig(embedding_dim=8))
     axes = np.eye(8, dtype=np.float32)
     made.id_table.assign(np.stack([9 * axes[7], axes[2], 2 * axes[3]]))
     made.content_table.assign(np.stack([9 * axes[7], axes[0], axes[1]]))

@@ -1,4 +1,4 @@
-"""States of a linear recurrence, and their slopes, are those of one step after the other."""
+"""States of a linear recurrence, and their gradients, are those of one step after the other."""
 
 import numpy as np
 import pytest
@@ -32,8 +32,8 @@ def test_states_and_slopes_are_those_of_a_loop(length: int, compiled: bool):
                 tape.watch([kept, given])
                 states = of(kept, given)
                 total = tf.reduce_sum(states * weights)
-            slopes = tape.gradient(total, [kept, given], unconnected_gradients="zero")
-            return [states, *slopes]
+            gradients = tape.gradient(total, [kept, given], unconnected_gradients="zero")
+            return [states, *gradients]
 
         return [values.numpy() for values in run(kept, given)]
 

@@ -17,7 +17,7 @@ from pipelines.training.retrieval.ensemble import joined
 from pipelines.training.retrieval.inference import Encoders
 from pipelines.training.retrieval.item_tower import ItemContent, ItemEncoder
 from pipelines.training.retrieval.model import QUERY_INPUTS, SequenceRetrieval
-from pipelines.training.retrieval.packed_sequences import Tape
+from pipelines.training.retrieval.packed_sequences import PackedSequences
 from pipelines.training.retrieval.query_tower import QueryEncoder
 from pipelines.training.tf import fix_seeds, tf
 from serving.engine.ranking import encoder_inputs
@@ -25,7 +25,13 @@ from serving.engine.user_batch import UserBatch
 from tests.training.small_trial import interactions
 
 CONFIG = RetrievalConfig(
-    history_length=8, dimensions=16, blocks=2, dropout=0, negatives=4, batch_size=1, checks=100
+    history_length=8,
+    embedding_dim=16,
+    num_layers=2,
+    dropout=0,
+    num_negatives=4,
+    batch_size=1,
+    num_validations=100,
 )
 N_ITEMS = 12
 
@@ -68,7 +74,7 @@ def small_model(
 
 
 def batches(config: RetrievalConfig = CONFIG) -> Batches:
-    return Batches(Tape.of(EVENTS), STATES, ALIKE, config, 0)
+    return Batches(PackedSequences.of(EVENTS), STATES, ALIKE, config, 0)
 
 
 @pytest.fixture
@@ -102,7 +108,7 @@ def heard(model: SequenceRetrieval) -> list[np.ndarray]:
 
 def row_of(*rows: int) -> dict[str, np.ndarray]:
     """A batch of one row with these events."""
-    tape = Tape.of(EVENTS)
+    tape = PackedSequences.of(EVENTS)
     places = np.searchsorted(tape.rows, rows)
     return batches().batch(places[None], np.random.default_rng(0))
 
@@ -298,14 +304,14 @@ def test_the_loss_is_the_sampled_softmax_corrected_by_how_often_an_item_is_drawn
 
 def test_one_seed_drops_the_same_activations_in_every_training():
     """Compiled by XLA, as training is: there the older random operations draw anew whatever the seed."""
-    config = CONFIG.model_copy(update={"dropout": 0.5, "blocks": 0})
+    config = CONFIG.model_copy(update={"dropout": 0.5, "num_layers": 0})
     start = small_model(config=config).get_weights()
 
     def trained(seed: int) -> list[np.ndarray]:
         model = small_model(config=config, seed=seed)
         model.set_weights(start)
         model.compile(optimizer=tf.keras.optimizers.Adam(0.01))
-        model.fit(Batches(Tape.of(EVENTS), STATES, ALIKE, config, 0).dataset(0), verbose=0)
+        model.fit(Batches(PackedSequences.of(EVENTS), STATES, ALIKE, config, 0).dataset(0), verbose=0)
         return model.get_weights()
 
     one, same, other = trained(1), trained(1), trained(2)
@@ -315,7 +321,7 @@ def test_one_seed_drops_the_same_activations_in_every_training():
 
 def test_a_step_changes_weights_as_the_whole_slopes_do_and_sorts_no_rows():
     """Of rows of a table the optimizer would ask for the distinct ones, for which XLA sorts them all."""
-    config = CONFIG.model_copy(update={"dropout": 0.0, "blocks": 0})
+    config = CONFIG.model_copy(update={"dropout": 0.0, "num_layers": 0})
     models = [small_model(config=config) for _ in range(2)]
     models[1].set_weights(models[0].get_weights())
     for model in models:
@@ -327,12 +333,12 @@ def test_a_step_changes_weights_as_the_whole_slopes_do_and_sorts_no_rows():
     with tf.GradientTape() as tape:
         loss = by_hand.compute_loss(row, training=True)
     weights = by_hand.trainable_variables
-    slopes = tape.gradient(loss, weights)
-    assert any(isinstance(slope, tf.IndexedSlices) for slope in slopes)
+    gradients = tape.gradient(loss, weights)
+    assert any(isinstance(gradient, tf.IndexedSlices) for gradient in gradients)
     by_hand.optimizer.apply_gradients(
-        (tf.convert_to_tensor(slope), weight)
-        for slope, weight in zip(slopes, weights, strict=True)
-        if slope is not None
+        (tf.convert_to_tensor(gradient), weight)
+        for gradient, weight in zip(gradients, weights, strict=True)
+        if gradient is not None
     )
     for mine, theirs in zip(stepped.get_weights(), by_hand.get_weights(), strict=True):
         np.testing.assert_allclose(mine, theirs, atol=2e-5)
@@ -349,9 +355,9 @@ def test_a_step_changes_weights_as_the_whole_slopes_do_and_sorts_no_rows():
 def test_training_learns_what_comes_next():
     """Users who go round in a circle of twelve items: the nearest item to their query is the next one."""
     rows = [(user, (user + step) % N_ITEMS, step * 86_400) for user in range(24) for step in range(8)]
-    config = CONFIG.model_copy(update={"batch_size": 8, "negatives": 12})
+    config = CONFIG.model_copy(update={"batch_size": 8, "num_negatives": 12})
     known = UserStates(STATES.rows[:0], STATES.at_s[:0], STATES.features[:0], STATES.profile[:0])
-    made = Batches(Tape.of(interactions(rows)), known, ALIKE, config, 0)
+    made = Batches(PackedSequences.of(interactions(rows)), known, ALIKE, config, 0)
     fix_seeds(0)
     numbers = np.arange(N_ITEMS, dtype=np.int32)
     content = ItemContent(numbers + 1, *np.ones((3, N_ITEMS, 1), np.int32))

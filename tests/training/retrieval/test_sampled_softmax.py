@@ -1,4 +1,4 @@
-"""The loss of retrieval and its slopes, beside TensorFlow's own of the same formula."""
+"""The loss of retrieval and its gradients, beside TensorFlow's own of the same formula."""
 
 import numpy as np
 import pytest
@@ -48,7 +48,7 @@ def test_the_farthest_target_at_the_least_temperature_still_teaches():
     with tf.GradientTape() as tape:
         tape.watch(targets)
         loss = sampled_softmax(queries, targets, negatives, tf.constant([1.0]), tf.constant([[False]]), 0.03)
-    # Target and negative are alike: each has half of the chance, so log 2 and a slope of -1/2 / temperature.
+    # Target and negative are alike: probability 1/2 each, so log 2 and a gradient of -1/2 / temperature.
     assert float(loss) == pytest.approx(np.log(2), rel=1e-5)
     np.testing.assert_allclose(tape.gradient(loss, targets), [[-0.5 / 0.03, 0.0]], rtol=1e-5)
 
@@ -57,18 +57,18 @@ def test_compiled_no_product_has_the_transposed_matrix_on_its_left():
     """XLA takes up to twice as long for it, and makes it of a transposed product if nothing is in between."""
     vectors, expected, own = _given()
 
-    def slopes(*vectors):
+    def gradients(*vectors):
         with tf.GradientTape() as tape:
             tape.watch(vectors)
             loss = sampled_softmax(*vectors, expected, own, 0.07)
         return loss, tape.gradient(loss, vectors)
 
-    compiled = tf.function(slopes, jit_compile=True)
+    compiled = tf.function(gradients, jit_compile=True)
     written = compiled.experimental_get_compiler_ir(*vectors)(stage="optimized_hlo")
     products = [line for line in written.splitlines() if " dot(" in line]
     assert any(f"f32[{D},{K}]" in line.split(" dot(")[0] for line in products), products
     assert not any(f"f32[{K},{D}]" in line.split(" dot(")[0] for line in products), products
     for mine, theirs in zip(
-        tf.nest.flatten(compiled(*vectors)), tf.nest.flatten(slopes(*vectors)), strict=True
+        tf.nest.flatten(compiled(*vectors)), tf.nest.flatten(gradients(*vectors)), strict=True
     ):
         np.testing.assert_allclose(mine, theirs, rtol=2e-5, atol=2e-6)

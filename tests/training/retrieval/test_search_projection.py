@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipelines.training.config import TrainingConfig
-from pipelines.training.event_training_set import TrialMaterial
+from pipelines.training.event_training_set import EventTrainingSet
 from pipelines.training.retrieval import search_projection
 from pipelines.training.retrieval.search_projection import found_share, principal_directions, write_search
 from serving.bundle import Bundle, write_array
@@ -24,7 +24,7 @@ def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(search_projection, "WORTHWHILE", N_ITEMS * 32)
     trial, test = circle_trial()
     config = TrainingConfig.of({"candidates": CANDIDATES})
-    TrialMaterial(trial, tmp_path / "bundle", config, test).begin()
+    EventTrainingSet(trial, tmp_path / "bundle", config, test).begin()
     return tmp_path / "bundle"
 
 

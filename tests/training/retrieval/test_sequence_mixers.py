@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipelines.training.config import RetrievalConfig
-from pipelines.training.retrieval.sequence_mixers import MinimalRecurrence
+from pipelines.training.retrieval.sequence_mixers import MinGru
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
@@ -14,7 +14,7 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
 @pytest.mark.parametrize("length", [1, 2, 7, 64])
 def test_the_states_of_two_histories_in_a_row_are_those_of_a_loop(length: int):
     rng = np.random.default_rng(0)
-    layer = MinimalRecurrence(RetrievalConfig(dimensions=8), 0)
+    layer = MinGru(RetrievalConfig(embedding_dim=8), 0)
     events = rng.normal(size=(2, length, 8)).astype(np.float32)
     # The second history of the first row begins in its middle; the second row is one history.
     positions = np.stack([np.arange(length), np.arange(length)])

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipelines.training.retrieval.source_weights import best_weights, idle_sources
+from pipelines.training.retrieval.source_weights import best_weights, redundant_sources
 
 
 def found_by(*counts: tuple[int, str]) -> np.ndarray:
@@ -12,22 +12,22 @@ def found_by(*counts: tuple[int, str]) -> np.ndarray:
 
 
 def test_a_source_that_finds_what_others_find_goes():
-    assert idle_sources(found_by((500, "ab"), (400, "a"), (100, "c")), ("a", "b", "c")) == ["b"]
+    assert redundant_sources(found_by((500, "ab"), (400, "a"), (100, "c")), ("a", "b", "c")) == ["b"]
 
 
 def test_of_two_that_find_the_same_one_stays():
-    idle = idle_sources(found_by((500, "ab"), (500, "c")), ("a", "b", "c"))
+    idle = redundant_sources(found_by((500, "ab"), (500, "c")), ("a", "b", "c"))
     assert len(idle) == 1
     assert idle[0] in ("a", "b")
 
 
 def test_sources_that_each_find_their_own_all_stay():
-    assert idle_sources(found_by((300, "a"), (300, "b"), (400, "c")), ("a", "b", "c")) == []
+    assert redundant_sources(found_by((300, "a"), (300, "b"), (400, "c")), ("a", "b", "c")) == []
 
 
 def test_one_source_alone_stays_and_where_nothing_was_found_nothing_is_decided():
-    assert sorted(idle_sources(found_by((9, "a")), ("a", "b", "c"))) == ["b", "c"]
-    assert idle_sources(found_by(), ("a", "b", "c")) == []
+    assert sorted(redundant_sources(found_by((9, "a")), ("a", "b", "c"))) == ["b", "c"]
+    assert redundant_sources(found_by(), ("a", "b", "c")) == []
 
 
 def found(first: int, second: int = 0) -> np.ndarray:

@@ -14,19 +14,19 @@ from pipelines.errors import TrainingError
 from pipelines.evaluation.split import TimeSplit
 from pipelines.lake import SCHEMAS, open_lake
 from pipelines.training import tasks
-from pipelines.training.baselines.fit_data import Known, type_weights
+from pipelines.training.baselines.fit_data import FitData, type_weights
 from pipelines.training.baselines.item_knn import nearest_items
 from pipelines.training.baselines.sequence_rules import followers
 from pipelines.training.config import TrainingConfig
 from pipelines.training.data.feast_training_set import KEPT_WEIGHTS, TrainingSet
-from pipelines.training.retrieval.checkpoint import KeptFacts, KeptWeights
+from pipelines.training.retrieval.checkpoint import Checkpoint, CheckpointMetadata
 from pipelines.training.retrieval.inference import Encoders
 from pipelines.training.retrieval.item_tower import ItemContent, content_names
-from pipelines.training.retrieval.named_weights import Table, named_tables
-from pipelines.training.retrieval.packed_sequences import Tape
+from pipelines.training.retrieval.named_weights import NamedWeights, named_tables
+from pipelines.training.retrieval.packed_sequences import PackedSequences
 from pipelines.training.retrieval.train import begin
-from pipelines.training.retrieval.warm_start import misfits, times_in_the_way
-from pipelines.training.retrieval.weight_transfer import built, carry_over
+from pipelines.training.retrieval.warm_start import incompatibilities, leakage_reasons
+from pipelines.training.retrieval.weight_transfer import build_weights, load_matching_weights
 from serving.bundle import Bundle
 from tests.training.conftest import AS_OF, SMALL
 from tests.training.test_tasks import copied_home, featured
@@ -34,10 +34,10 @@ from tests.training.test_tasks import copied_home, featured
 Told = dict[str, Any]
 
 
-def table(names: list[str], most: dict[str, int] | None = None) -> Table:
+def table(names: list[str], most: dict[str, int] | None = None) -> NamedWeights:
     """A table whose row r is (-r, -r)."""
     rows = -np.arange(float(len(names)), dtype=np.float32)[:, None].repeat(2, 1)
-    return Table(SimpleNamespace(numpy=rows.copy), np.array(names, str), most or {})
+    return NamedWeights(SimpleNamespace(numpy=rows.copy), np.array(names, str), most or {})
 
 
 OLD_NAMES = np.array(["", "apple", "bread"], str)
@@ -98,33 +98,33 @@ def split(as_of: datetime, horizon_days: float = 14) -> TimeSplit:
     return TimeSplit.plan(datetime(2023, 1, 1, tzinfo=UTC), as_of, horizon_days)
 
 
-def kept_of(windows: TimeSplit) -> KeptWeights:
-    facts = KeptFacts(
+def kept_of(windows: TimeSplit) -> Checkpoint:
+    facts = CheckpointMetadata(
         as_of=windows.as_of,
         learned_until=windows.retrieval_until,
         chosen_until=windows.validation.ends_at,
         settings={},
         user_features=(),
     )
-    return KeptWeights(facts, {}, [])
+    return Checkpoint(facts, {}, [])
 
 
 NOW = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 def test_weights_of_an_earlier_release_may_be_used():
-    assert times_in_the_way(kept_of(split(NOW - timedelta(days=1))), split(NOW)) == []
+    assert leakage_reasons(kept_of(split(NOW - timedelta(days=1))), split(NOW)) == []
 
 
 def test_weights_of_the_same_or_a_later_release_may_not_be_used():
-    [same] = times_in_the_way(kept_of(split(NOW)), split(NOW))
+    [same] = leakage_reasons(kept_of(split(NOW)), split(NOW))
     assert "its as_of is 2024-01-01" in same
-    assert len(times_in_the_way(kept_of(split(NOW + timedelta(days=1))), split(NOW))) == 3
+    assert len(leakage_reasons(kept_of(split(NOW + timedelta(days=1))), split(NOW))) == 3
 
 
 def test_weights_that_learned_from_the_labels_of_the_ranking_stage_may_not_be_used():
     # A week's horizon ends an earlier release's learning 31.5 days before its end: 24 days later than ours.
-    [reason] = times_in_the_way(kept_of(split(NOW - timedelta(days=7), horizon_days=7)), split(NOW))
+    [reason] = leakage_reasons(kept_of(split(NOW - timedelta(days=7), horizon_days=7)), split(NOW))
     assert "it learned until 2023-11-23 12:00" in reason
     assert "ranking requests begin at 2023-10-30" in reason
 
@@ -133,7 +133,7 @@ def test_weights_that_were_chosen_by_events_of_the_test_window_may_not_be_used()
     # With one day's horizon the earlier release looked at events until two days before the end.
     early = kept_of(split(NOW - timedelta(days=1), horizon_days=1))
     learned = early.facts.model_copy(update={"learned_until": datetime(2023, 6, 1, tzinfo=UTC)})
-    [reason] = times_in_the_way(replace(early, facts=learned), split(NOW))
+    [reason] = leakage_reasons(replace(early, facts=learned), split(NOW))
     assert "it was chosen by events until 2023-12-30" in reason
     assert "test begins at 2023-12-18" in reason
 
@@ -142,13 +142,13 @@ def test_a_file_that_is_none_of_kept_weights_is_refused(tmp_path: Path):
     path = tmp_path / "weights.npz"
     path.write_bytes(b"no zip")
     with pytest.raises(TrainingError, match=r"expected the weights of a retrieval model in weights\.npz"):
-        KeptWeights.open(path)
+        Checkpoint.open(path)
     np.savez(path, facts=np.array("{}"))
     with pytest.raises(TrainingError, match="as_of"):
-        KeptWeights.open(path)
+        Checkpoint.open(path)
     np.savez(path, facts=np.array([object()]))
     with pytest.raises(TrainingError, match="pickle"):
-        KeptWeights.open(path)
+        Checkpoint.open(path)
 
 
 @pytest.fixture(scope="module")
@@ -166,15 +166,15 @@ def test_a_carried_model_without_a_step_is_the_one_that_was_released(
     trained: tuple[Path, Told, Told], kept_path: Path
 ):
     material = TrainingSet.open(trained[0])
-    kept, bundle = KeptWeights.open(kept_path), Bundle.open(trained[0])
-    assert misfits(kept, material) == []
+    kept, bundle = Checkpoint.open(kept_path), Bundle.open(trained[0])
+    assert incompatibilities(kept, material) == []
     # The release has counted its neighbours and followers anew since then.
     events = material.known(material.ranking_names[0])
-    known = Known(events, material.n_users, bundle.items, type_weights(material.event_types), 0)
+    known = FitData(events, material.n_users, bundle.items, type_weights(material.event_types), 0)
     neighbours = nearest_items(events, material.n_users, bundle.n_items).items
     bundle = replace(bundle, neighbours=neighbours, followers=followers(known).items)
-    tape = Tape.of(material.learning)
-    model = built(
+    tape = PackedSequences.of(material.learning)
+    model = build_weights(
         *begin(
             replace(material, config=material.config.model_copy(update={"seed": 7})),
             bundle,
@@ -185,10 +185,10 @@ def test_a_carried_model_without_a_step_is_the_one_that_was_released(
     )
     fresh = Encoders(model).item_vectors(bundle.n_items)
     assert np.abs(fresh - bundle.item_vectors).max() > 0.1
-    carry_over(kept, 0, model, bundle, material.config.retrieval)
+    load_matching_weights(kept, 0, model, bundle, material.config.retrieval)
     encoders, users = Encoders(model), material.requests("validation").users
     np.testing.assert_allclose(encoders.item_vectors(bundle.n_items), bundle.item_vectors, atol=1e-6)
-    again = KeptWeights.of([model], bundle, material.config.retrieval, material.split)
+    again = Checkpoint.of([model], bundle, material.config.retrieval, material.split)
     for name, values in kept.members[0].items():
         np.testing.assert_array_equal(again.members[0][name], values, err_msg=name)
     assert len(encoders.query_vectors(bundle.item_vectors, bundle, users)) == len(users)
@@ -208,7 +208,7 @@ def test_a_training_of_a_grown_shop_begins_where_the_earlier_one_ended(
     tasks.build_training_set(later, workdir, featured(settings, later), SMALL)
     warm = tasks.train_retrieval(later, workdir, kept_path)
     assert warm["warm_start"] == {"used": True, "reasons": []}
-    then, now = (set(KeptWeights.open(Path(path)).names["items"]) for path in (kept_path, warm["weights"]))
+    then, now = (set(Checkpoint.open(Path(path)).names["items"]) for path in (kept_path, warm["weights"]))
     assert "i99" in now - then
     assert not then - now
     # Its own weights are of no earlier release: training is anew.
@@ -218,49 +218,52 @@ def test_a_training_of_a_grown_shop_begins_where_the_earlier_one_ended(
     assert warm["curve"]["loss"][0] < anew["curve"]["loss"][0]
     material = TrainingSet.open(workdir)
     # The share of the steps: 60 at most and half of them.
-    assert begin(material, Bundle.open(workdir), Tape.of(material.learning), 0)[1].steps == 60
-    assert begin(material, Bundle.open(workdir), Tape.of(material.learning), 0, warm=True)[1].steps == 30
+    assert begin(material, Bundle.open(workdir), PackedSequences.of(material.learning), 0)[1].steps == 60
+    assert (
+        begin(material, Bundle.open(workdir), PackedSequences.of(material.learning), 0, warm=True)[1].steps
+        == 30
+    )
 
 
 def test_what_does_not_fit_is_told_and_training_is_anew(trained: tuple[Path, Told, Told], kept_path: Path):
-    material, kept = TrainingSet.open(trained[0]), KeptWeights.open(kept_path)
+    material, kept = TrainingSet.open(trained[0]), Checkpoint.open(kept_path)
 
     def told(**settings: Any) -> list[str]:
         config = TrainingConfig.of({**SMALL, "retrieval": {**SMALL["retrieval"], **settings}})
-        return misfits(kept, replace(material, config=config))
+        return incompatibilities(kept, replace(material, config=config))
 
-    assert told(dimensions=32) == ["setting dimensions was 16 and is 32"]
-    [reason] = told(encoders=["gru"])
+    assert told(embedding_dim=32) == ["setting embedding_dim was 16 and is 32"]
+    [reason] = told(ensemble_mixers=["gru"])
     assert reason == "setting encoders was ['attention'] and is ['gru']"
     names = {**kept.names, "types": np.array(["", "cart", "purchase", "rating", "view"], str)}
-    assert misfits(replace(kept, names=names), material) == ["types lost 1: 'rating'"]
+    assert incompatibilities(replace(kept, names=names), material) == ["types lost 1: 'rating'"]
     facts = kept.facts.model_copy(update={"user_features": ("shoe_size",)})
-    assert misfits(replace(kept, facts=facts), material) == ["user features lost 1: 'shoe_size'"]
+    assert incompatibilities(replace(kept, facts=facts), material) == ["user features lost 1: 'shoe_size'"]
     fewer = [{name: values for name, values in kept.members[0].items() if name != "other/0"}]
-    assert misfits(replace(kept, members=fewer), material) == [
+    assert incompatibilities(replace(kept, members=fewer), material) == [
         "the model has layers of other shapes than it had"
     ]
 
 
 def test_each_member_is_held_to_the_layers_of_its_own_kind(trained: tuple[Path, Told, Told]):
     small, bundle = TrainingSet.open(trained[0]), Bundle.open(trained[0])
-    kinds = {**SMALL["retrieval"], "encoders": ["attention", "convolution"]}
+    kinds = {**SMALL["retrieval"], "ensemble_mixers": ["attention", "convolution"]}
     material = replace(small, config=TrainingConfig.of({**SMALL, "retrieval": kinds}))
-    tape, config = Tape.of(material.learning), material.config.retrieval
-    members = [built(*begin(material, bundle, tape, place)) for place in range(2)]
-    kept = KeptWeights.of(members, bundle, config, material.split)
+    tape, config = PackedSequences.of(material.learning), material.config.retrieval
+    members = [build_weights(*begin(material, bundle, tape, place)) for place in range(2)]
+    kept = Checkpoint.of(members, bundle, config, material.split)
     # They have other layers, or this would say nothing.
     shapes = [{name: values.shape for name, values in member.items()} for member in kept.members]
     assert shapes[0] != shapes[1]
-    assert misfits(kept, material) == []
+    assert incompatibilities(kept, material) == []
     exchanged = replace(kept, members=kept.members[::-1])
-    assert misfits(exchanged, material) == ["the model has layers of other shapes than it had"]
+    assert incompatibilities(exchanged, material) == ["the model has layers of other shapes than it had"]
 
 
 def test_tables_name_every_row_once(trained: tuple[Path, Told, Told]):
     material, bundle = TrainingSet.open(trained[0]), Bundle.open(trained[0])
     config = material.config.retrieval
-    model = built(*begin(material, bundle, Tape.of(material.learning), 0))
+    model = build_weights(*begin(material, bundle, PackedSequences.of(material.learning), 0))
     tables = named_tables(model, bundle, config)
     assert {"items", "content", "types", "hidden", "profile gender"} <= set(tables)
     for name, one in tables.items():
