@@ -42,7 +42,7 @@ def build_features() -> None:
 
     @task(outlets=[FEATURES])
     def declare(built, outlet_events):
-        from pipelines.release.feature_changes_task import declare
+        from pipelines.release import declare
 
         outlet_events[FEATURES].extra = {"as_of": built["as_of"], "versions": built["versions"]}
         return declare()

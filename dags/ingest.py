@@ -47,7 +47,7 @@ def ingest() -> None:
 
     @task
     def take_in(params, dag_run):
-        from pipelines.ingest.tasks import take_in
+        from pipelines.ingest import take_in
 
         return take_in(params["source"], **backfilled_day(dag_run))
 

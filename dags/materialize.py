@@ -36,7 +36,7 @@ def materialize() -> None:
 
     @task(outlets=[ONLINE_FEATURES])
     def load(params, triggering_asset_events, outlet_events):
-        from pipelines.features.tasks import load
+        from pipelines.features import load
 
         loaded = load(fact("as_of", params, triggering_asset_events))
         outlet_events[ONLINE_FEATURES].extra = {"as_of": loaded["as_of"]}

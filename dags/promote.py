@@ -36,7 +36,7 @@ def promote() -> None:
 
     @task
     def follow_policy(params, triggering_asset_events):
-        from pipelines.release.tasks import auto_promote
+        from pipelines.release import auto_promote
 
         return auto_promote(fact("version", params, triggering_asset_events))
 

@@ -42,25 +42,25 @@ def retrain() -> None:
 
     @task
     def begin(params, triggering_asset_events):
-        from pipelines.release.tasks import begin
+        from pipelines.release import begin
 
         return begin(fact("as_of", params, triggering_asset_events))
 
     @task
     def build_training_set(begun):
-        from pipelines.release.tasks import build_training_set
+        from pipelines.release import build_training_set
 
         return build_training_set(begun["as_of"], begun["run_id"])
 
     @task(execution_timeout=TRAINING_LIMIT)
     def train_retrieval(begun):
-        from pipelines.release.tasks import train_retrieval
+        from pipelines.release import train_retrieval
 
         return train_retrieval(begun["as_of"], begun["run_id"])
 
     @task(execution_timeout=TRAINING_LIMIT)
     def train_ranking(begun):
-        from pipelines.release.tasks import train_ranking
+        from pipelines.release import train_ranking
 
         return train_ranking(begun["as_of"], begun["run_id"])
 
@@ -72,7 +72,7 @@ def retrain() -> None:
 
     @task(outlets=[RELEASE])
     def register(begun, outlet_events):
-        from pipelines.release.tasks import register
+        from pipelines.release import register
 
         release = register(begun["as_of"], begun["run_id"])
         outlet_events[RELEASE].extra = {

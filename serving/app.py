@@ -6,8 +6,7 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
-from serving.api import problems
-from serving.api.middleware import RequestMiddleware
+from serving.api import RequestMiddleware, problems
 from serving.api.routes import catalog, events, operations, recommendations
 from serving.runtime import Runtime
 from serving.settings import ServingSettings, check_exposure

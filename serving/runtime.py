@@ -6,17 +6,22 @@ from dataclasses import dataclass
 from typing import Self
 
 from serving.clock import Clock
-from serving.events.intake import EventIntake
-from serving.events.log import EventLog, read_events
-from serving.features.user_features import UserFeatures
+from serving.events import EventIntake, EventLog, read_events
+from serving.features import UserFeatures
 from serving.metrics import Metrics
-from serving.releases.cache import ReleaseCache
-from serving.releases.follower import Refusal, RegistryState, Release, ReleaseObserver, Releases
-from serving.releases.registry import Registry
+from serving.releases import (
+    Refusal,
+    Registry,
+    RegistryState,
+    Release,
+    ReleaseCache,
+    ReleaseObserver,
+    Releases,
+)
 from serving.service import RecommendationService
-from serving.sessions.recent_events import RecentEvents
+from serving.sessions import RecentEvents
 from serving.settings import ServingSettings
-from serving.storefront.shoppers import Shoppers
+from serving.storefront import Shoppers
 from serving.worker_pool import Workers
 
 logger = logging.getLogger(__name__)

@@ -6,17 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from serving.api.requests import FiltersIn, RecommendationsIn, SearchIn
+from serving.api import FiltersIn, RecommendationsIn, SearchIn
 from serving.clock import Clock
-from serving.engine.filtering import Filters
-from serving.engine.recommender import Recommendation, RecommendationRequest
-from serving.engine.user_batch import UserBatch, user_batch, with_live_events
+from serving.engine import Filters, Recommendation, RecommendationRequest, UserBatch, with_live_events
+from serving.engine.user_batch import user_batch
 from serving.errors import NoReleaseError, UnknownItemError
-from serving.features.user_features import UserFeatures, UserRow
+from serving.features import UserFeatures, UserRow
 from serving.metrics import Metrics
-from serving.releases.follower import Release, Releases
-from serving.search.engine import SearchRequest
-from serving.sessions.recent_events import RecentEvents
+from serving.releases import Release, Releases
+from serving.search import SearchRequest
+from serving.sessions import RecentEvents
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,9 @@
-"""Backtests: a folder of events in, models fitted on what lies before a cutoff, measured on what came after.
+"""Backtests: models on a shop's own events, by published protocols, beside tuned baselines.
 
-A protocol says where the cutoff lies. `cut` finds it, `prepare` makes of what lies before it the trial that
-models are fitted on, and keeps the answers apart; no model is ever given them.
+Owns `aisle backtest` and `aisle tune`. May import every earlier step and the engine of serving; a model never
+sees the answers, which stay in `protocols`.
 """
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

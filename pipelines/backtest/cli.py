@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from pipelines.backtest.config import BacktestConfig
-from pipelines.runtime.console import Console, finish
+from pipelines.runtime import Console, finish
 
 METRICS = ("ndcg", "recall", "hit_rate", "mrr", "coverage")
 """Metrics that the table on the terminal shows."""

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from pipelines.errors import WrongUsageError
-from pipelines.training.config import FrozenConfig
+from pipelines.training import FrozenConfig
 
 Protocol = Literal["leave-one-out", "temporal", "explicit", "ratings"]
 

@@ -10,17 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.backtest.config import BacktestConfig
-from pipelines.backtest.data.dataset import Dataset
-from pipelines.backtest.leak_probe.probe import Probe, probe
-from pipelines.backtest.metrics.evaluate import asked_requests, measure
-from pipelines.backtest.models.aisle import DEFAULT, PROBED, fit_own_model
-from pipelines.backtest.models.baselines import FittedModel, digest_baselines, fit_baselines, reasons_against
-from pipelines.backtest.protocols.registry import find_cut, prepare
-from pipelines.backtest.protocols.split import BacktestSplit
+from pipelines.backtest.data import Dataset
+from pipelines.backtest.leak_probe import Probe
+from pipelines.backtest.leak_probe.probe import probe
+from pipelines.backtest.metrics import asked_requests, measure
+from pipelines.backtest.models import (
+    DEFAULT,
+    PROBED,
+    FittedModel,
+    digest_baselines,
+    fit_baselines,
+    fit_own_model,
+    reasons_against,
+)
+from pipelines.backtest.protocols import BacktestSplit, find_cut, prepare
 from pipelines.errors import BacktestError
-from pipelines.evaluation.evaluation import Evaluation
-from pipelines.runtime.console import Console
-from pipelines.runtime.memory import peak_bytes
+from pipelines.evaluation import Evaluation
+from pipelines.runtime import Console, peak_bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,17 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.backtest.config import BacktestConfig
-from pipelines.backtest.data.dataset import Dataset, read_dataset
-from pipelines.backtest.leak_probe.probe import Probe
-from pipelines.backtest.models.aisle import DEFAULT
+from pipelines.backtest.data import Dataset, read_dataset
+from pipelines.backtest.leak_probe import Probe
+from pipelines.backtest.models import DEFAULT
 from pipelines.backtest.ranking_run import probe_leaks, run_ranked
-from pipelines.backtest.ratings.cross_validate import probe_ratings, run_rated
-from pipelines.backtest.ratings.document import describe_rated
-from pipelines.backtest.ratings.page import rated_page
-from pipelines.backtest.report.document import describe_ranked
-from pipelines.backtest.report.page import page_of, track, write_page
+from pipelines.backtest.ratings import describe_rated, probe_ratings, rated_page, run_rated
+from pipelines.backtest.report import describe_ranked, page_of, track, write_page
 from pipelines.errors import BacktestError, WrongUsageError
-from pipelines.runtime.console import Console
+from pipelines.runtime import Console
 from pipelines.settings import load_settings
 from pipelines.training.baselines import MODELS
 from pipelines.training.ratings import BLEND, RATING_MODELS

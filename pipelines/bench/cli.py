@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from pipelines.bench.features.sizes import Sizes
-from pipelines.bench.growth.names import GROWTH_PARTS
-from pipelines.runtime.console import Console, finish
+from pipelines.bench.features import Sizes
+from pipelines.bench.growth import GROWTH_PARTS
+from pipelines.runtime import Console, finish
 
 PARTS = ("point_in_time", "materialize", "online", "build")
 
@@ -85,8 +85,7 @@ def engines(
     Spark is set by AISLE_SPARK_…, as ever. Every measurement has a process of its own; an engine that does
     not finish a size within the limit is not given a larger one.
     """
-    from pipelines.bench.engines import measuring
-    from pipelines.bench.engines.plot import draw_engines, table_of
+    from pipelines.bench.engines import draw_engines, measuring, table_of
 
     console = Console(quiet=as_json)
     with tempfile.TemporaryDirectory(prefix="aisle-engines-") as folder:
@@ -113,7 +112,7 @@ def engines(
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def ranking(n_users: int, n_items: int, as_json: bool) -> None:
     """Rank every item for every user, and measure the lists with all metrics, slices and intervals."""
-    from pipelines.runtime.isolated_process import run_in_own_process
+    from pipelines.runtime import run_in_own_process
 
     console = Console(quiet=as_json)
     with console.step(f"{n_users:,} users x {n_items:,} items"):
@@ -148,7 +147,7 @@ def second_stage(folder: Path, protocol: str, budget: str, seed: int, as_json: b
 
     Both learn from the same rows, stop by the same validation requests, and are measured on held-out ones.
     """
-    from pipelines.runtime.isolated_process import run_in_own_process
+    from pipelines.runtime import run_in_own_process
 
     console = Console(quiet=as_json)
     with console.step(f"second stages on {folder}, {protocol}"):
@@ -248,8 +247,7 @@ def growth(
     """
     import json
 
-    from pipelines.bench.growth.measuring import kept, measure, sizes, with_shop
-    from pipelines.bench.growth.plot import write_plot
+    from pipelines.bench.growth import kept, measure, sizes, with_shop, write_plot
 
     console = Console(quiet=as_json)
     out.mkdir(parents=True, exist_ok=True)

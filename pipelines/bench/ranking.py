@@ -7,15 +7,20 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipelines.backtest.data.known import CATALOGUE
-from pipelines.backtest.metrics.evaluate import asked_requests, measure
-from pipelines.backtest.models.top_k import list_requests
-from pipelines.backtest.protocols.split import BacktestSplit, TestAnswers, all_of
-from pipelines.evaluation.ground_truth import GroundTruth
-from pipelines.runtime.memory import peak_bytes
-from pipelines.training.data.histories import Histories
-from pipelines.training.data.interactions import Interactions
-from pipelines.training.data.model_split import EvaluationPoint, LabelledPoint, ModelSplit, Wanted
+from pipelines.backtest.data import CATALOGUE
+from pipelines.backtest.metrics import asked_requests, measure
+from pipelines.backtest.models import list_requests
+from pipelines.backtest.protocols import BacktestSplit, TestAnswers, all_of
+from pipelines.evaluation import GroundTruth
+from pipelines.runtime import peak_bytes
+from pipelines.training.data import (
+    EvaluationPoint,
+    Histories,
+    Interactions,
+    LabelledPoint,
+    ModelSplit,
+    Wanted,
+)
 
 EVENTS_OF_USER = 9
 TRUE_ITEMS = 3

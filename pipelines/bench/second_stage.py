@@ -14,17 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.backtest.config import BacktestConfig
-from pipelines.backtest.data.dataset import read_dataset
-from pipelines.backtest.protocols.registry import find_cut, prepare
+from pipelines.backtest import BacktestConfig
+from pipelines.backtest.data import read_dataset
+from pipelines.backtest.protocols import find_cut, prepare
 from pipelines.errors import BacktestError
-from pipelines.evaluation.bootstrap import Interval, interval, paired_interval
-from pipelines.evaluation.calibration import calibration_error
-from pipelines.evaluation.metrics import metrics_of_hits
-from pipelines.training.config import Budget, TrainingConfig
-from pipelines.training.data.model_split import LabelledPoint, ModelSplit, Wanted
-from pipelines.training.data.training_data import VALIDATION
-from pipelines.training.event_training_set import TEST, EventTrainingSet
+from pipelines.evaluation import Interval, calibration_error, interval, metrics_of_hits, paired_interval
+from pipelines.training import TEST, Budget, EventTrainingSet, TrainingConfig
+from pipelines.training.data import VALIDATION, LabelledPoint, ModelSplit, Wanted
 
 HELD_OUT_SHARE = 0.5
 """Share of the validation requests that is kept from both sides, to measure them on."""
@@ -77,9 +73,8 @@ def measure_second_stage(
     Raises:
         BacktestError: The folder is not what it should be, or too few held-out requests have an answer.
     """
-    from pipelines.training.ranking.dataset import ranking_rows
-    from pipelines.training.retrieval import export
-    from pipelines.training.retrieval.source_weights import fit_source_weights
+    from pipelines.training.ranking import ranking_rows
+    from pipelines.training.retrieval import export, fit_source_weights
     from pipelines.training.retrieval.train import train as train_retrieval
 
     config = BacktestConfig.model_validate({"protocol": protocol, "models": ("default",), "seed": seed})
@@ -176,8 +171,8 @@ def _ours(material: EventTrainingSet, measured: Any, rows_s: float) -> tuple[Sid
 
     It makes its rows itself; `rows_s`, what making them took before, is taken off its seconds.
     """
-    from pipelines.training.ranking.model import sigmoid
-    from pipelines.training.ranking.train import predict, train
+    from pipelines.training.ranking import predict, sigmoid
+    from pipelines.training.ranking.train import train
 
     started = time.perf_counter()
     trained = train(material)
@@ -251,7 +246,7 @@ def _listed(rows: Any, chosen: NDArray[np.int64]) -> NDArray[np.float32]:
 
 def _features(rows: Any, chosen: NDArray[np.int64]) -> NDArray[np.float32]:
     """[B, C, features] all that our network is given of some requests, as one matrix."""
-    from pipelines.training.ranking.train import network_inputs
+    from pipelines.training.ranking import network_inputs
 
     given = network_inputs(rows, chosen)
     shape = rows.items[chosen].shape

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.bench.tutorial import LEARNING_RATE, speed_of
-from pipelines.training.tf import Tensor, fix_seeds, tf, tfrs
+from pipelines.training import Tensor, fix_seeds, tfrs
+from pipelines.training.tf import tf
 
 PADDING = ""
 

@@ -3,9 +3,9 @@
 import time
 from collections.abc import Callable
 
-from pipelines.training.retrieval.batches import Batches
-from pipelines.training.retrieval.model import SequenceRetrieval
-from pipelines.training.tf import Tensor, tf
+from pipelines.training import Tensor
+from pipelines.training.retrieval import Batches, SequenceRetrieval
+from pipelines.training.tf import tf
 
 REPEATS = 20
 

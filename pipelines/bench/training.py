@@ -15,13 +15,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.runtime.console import Console
-from pipelines.runtime.isolated_process import run_in_own_process
+from pipelines.runtime import Console, run_in_own_process
 
 if TYPE_CHECKING:
-    from pipelines.training.event_training_set import EventTrainingSet
-    from pipelines.training.retrieval.batches import Batches
-    from pipelines.training.retrieval.model import SequenceRetrieval
+    from pipelines.training import EventTrainingSet
+    from pipelines.training.retrieval import Batches, SequenceRetrieval
 
 LIMIT_S = 1_800.0
 """Seconds after which a side is killed."""
@@ -153,7 +151,7 @@ def measure_sequential(folder: str, workdir: str) -> dict[str, Any]:
 
 def measure_wide_sequential(folder: str, workdir: str) -> dict[str, Any]:
     """Speed of the sequential tutorial as wide and as long as our model, at its best batch size."""
-    from pipelines.training.config import RetrievalConfig
+    from pipelines.training import RetrievalConfig
 
     ours = RetrievalConfig()
     return _sequential(folder, workdir, dimensions=ours.embedding_dim, length=ours.history_length)
@@ -187,9 +185,8 @@ def _ours(
     material: "EventTrainingSet", steps: int, choices: Mapping[str, Any]
 ) -> tuple[dict[str, Any], "tuple[SequenceRetrieval, Batches]"]:
     """Speed of the second half of a training of twice the steps, and that training."""
-    from pipelines.training.config import TrainingConfig
-    from pipelines.training.retrieval.packed_sequences import PackedSequences
-    from pipelines.training.retrieval.train import begin
+    from pipelines.training import TrainingConfig
+    from pipelines.training.retrieval import PackedSequences, begin
     from serving.bundle import Bundle
 
     length = {"min_steps": 2 * steps, "max_steps": 2 * steps, "num_validations": 2}
@@ -214,10 +211,9 @@ def _ours(
 
 def _material(folder: str, workdir: str) -> "EventTrainingSet":
     """The events of a folder as the models' material, the last event of each user left out."""
-    from pipelines.backtest.data.dataset import read_dataset
+    from pipelines.backtest.data import read_dataset
     from pipelines.backtest.protocols import leave_one_out
-    from pipelines.training.config import TrainingConfig
-    from pipelines.training.event_training_set import EventTrainingSet
+    from pipelines.training import EventTrainingSet, TrainingConfig
 
     dataset = read_dataset(Path(folder))
     trial = leave_one_out.prepare(dataset, leave_one_out.cut(dataset)).trial

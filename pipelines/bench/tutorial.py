@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.training.tf import Tensor, fix_seeds, tf, tfrs
+from pipelines.training import Tensor, fix_seeds, tfrs
+from pipelines.training.tf import tf
 
 DIMENSIONS = 32
 SHUFFLED = 100_000

@@ -11,7 +11,7 @@ from typing import Literal
 
 import click
 
-from pipelines.runtime.console import Console, finish
+from pipelines.runtime import Console, finish
 from pipelines.settings import Settings, load_settings
 
 FREE_GIB_EXPECTED = 10

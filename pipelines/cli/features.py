@@ -6,10 +6,10 @@ from typing import Any
 import click
 
 from pipelines.errors import AisleError, FeatureError
-from pipelines.features.cli import Instant, as_json, features
-from pipelines.features.server.cli import key, serve
-from pipelines.release.feature_changes_cli import apply, plan
-from pipelines.runtime.console import Console, finish
+from pipelines.features import Instant, as_json, features
+from pipelines.features.server import key, serve
+from pipelines.release import apply, plan
+from pipelines.runtime import Console, finish
 from pipelines.settings import Settings, load_settings
 
 __all__ = ["features"]
@@ -25,7 +25,7 @@ features.add_command(key)
 @as_json
 def list_features(view: str | None, as_json: bool) -> None:
     """List every feature: what it means, its unit, window and null, and who reads it."""
-    from pipelines.features.catalog.catalog import catalogue
+    from pipelines.features.catalog import catalogue
 
     releases, unknown = _releases(load_settings())
     entries = catalogue(releases)
@@ -63,8 +63,8 @@ def list_features(view: str | None, as_json: bool) -> None:
 @as_json
 def show(name: str, at: datetime | None, as_json: bool) -> None:
     """Show one feature, NAME or VIEW:NAME: what is declared, how old it is, how its values are spread."""
-    from pipelines.features.catalog.catalog import catalogue, find_entry
-    from pipelines.features.catalog.distribution import distribution, drawn
+    from pipelines.features.catalog import catalogue, drawn, find_entry
+    from pipelines.features.catalog.distribution import distribution
     from pipelines.features.catalog.freshness import freshness
 
     settings = load_settings()
@@ -108,7 +108,8 @@ def show(name: str, at: datetime | None, as_json: bool) -> None:
 @as_json
 def show_freshness(at: datetime | None, prometheus: bool, as_json: bool) -> int:
     """Show how old each feature view is; exit code 1 if one is over its budget."""
-    from pipelines.features.catalog.freshness import freshness, freshness_metrics
+    from pipelines.features.catalog import freshness_metrics
+    from pipelines.features.catalog.freshness import freshness
 
     found = freshness(load_settings(), at or datetime.now(UTC))
     over = [one.view for one in found if one.is_over_budget]

@@ -1,5 +1,5 @@
 """The whole loop on real shop data, on this machine: what `make demo` runs."""
 
-from pipelines.demo.cli import demo
+import lazy_loader
 
-__all__ = ["demo"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

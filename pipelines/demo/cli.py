@@ -17,7 +17,7 @@ from pipelines.demo.report import read_report
 from pipelines.demo.settings import load_demo_settings
 from pipelines.demo.shopfront import ServedWatch
 from pipelines.errors import DemoError, WrongUsageError
-from pipelines.runtime.console import Console, finish
+from pipelines.runtime import Console, finish
 
 REAL_SHOP = "complete-journey"
 

@@ -15,7 +15,7 @@ from pipelines.demo.shoppers import choose_shoppers, read_shoppers, write_shoppe
 from pipelines.demo.wording import brief
 from pipelines.errors import DemoError
 from pipelines.lake import Lake
-from pipelines.runtime.console import Console
+from pipelines.runtime import Console
 
 SERVED_LIMIT_S = 60.0
 

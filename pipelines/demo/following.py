@@ -8,7 +8,7 @@ from typing import Any
 from infra.local.airflow_api import AirflowApi, DagRun, TaskInstance
 from pipelines.demo.wording import in_words
 from pipelines.errors import DemoError
-from pipelines.runtime.console import Console
+from pipelines.runtime import Console
 
 DAGS = ("ingest", "build_features", "materialize", "retrain", "promote")
 POLL_S = 2.5

@@ -14,7 +14,7 @@ from infra.local.ports import LOOPBACK, choose_port
 from infra.local.stack import Stack
 from pipelines.demo.settings import DemoSettings
 from pipelines.features.registry.feast_environment import feast_environment
-from pipelines.runtime.console import Console
+from pipelines.runtime import Console
 from pipelines.settings import Settings
 
 ROOT = Path(pipelines.__file__).resolve().parent.parent

@@ -4,7 +4,7 @@ from infra.local.airflow import USER
 from pipelines.demo.local_stack import Platform
 from pipelines.demo.shopfront import Shopfront
 from pipelines.demo.shoppers import read_shoppers
-from pipelines.runtime.console import Console
+from pipelines.runtime import Console
 
 SHOWN_SHOPPERS = 3
 

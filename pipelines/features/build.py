@@ -13,23 +13,30 @@ from ibis.common.exceptions import IbisError
 from pydantic import BaseModel, ConfigDict
 
 from pipelines.errors import FeatureError
-from pipelines.features.engines.duckdb import duckdb_engine
-from pipelines.features.engines.select import Connect, Engine
-from pipelines.features.registry.build_record import last_build, remember_build
-from pipelines.features.registry.declarations import declared_views, lake_schema_of, lake_table_of
-from pipelines.features.transforms.calendar import start_of
-from pipelines.features.transforms.config import FeatureConfig
-from pipelines.features.transforms.inputs import (
+from pipelines.features.engines import Connect, Engine, duckdb_engine
+from pipelines.features.registry import (
+    declared_views,
+    lake_schema_of,
+    lake_table_of,
+    last_build,
+    remember_build,
+)
+from pipelines.features.transforms import (
     EVENT_COLUMNS,
     ITEM_COLUMNS,
     USER_COLUMNS,
+    FeatureConfig,
     FeatureInputs,
+    item_pairs,
+    item_profile,
     known_shop,
     part_of_users,
+    start_of,
+    user_affinity,
+    user_category,
+    user_profile,
 )
-from pipelines.features.transforms.interactions import item_pairs, user_affinity, user_category
 from pipelines.features.transforms.item_activity import item_activity
-from pipelines.features.transforms.profiles import item_profile, user_profile
 from pipelines.features.transforms.user_activity import user_activity
 from pipelines.features.transforms.user_history import user_history
 from pipelines.lake import Lake

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from pipelines.errors import WrongUsageError
-from pipelines.runtime.console import Console, finish
+from pipelines.runtime import Console, finish
 from pipelines.settings import load_settings
 
 
@@ -44,8 +44,8 @@ def features() -> None:
 def build(as_of: datetime | None, span_days: int | None, as_json: bool) -> None:
     """Compute the feature tables from the lake."""
     from pipelines.features.build import build_features
-    from pipelines.features.engines.select import engine_of
-    from pipelines.features.transforms.config import FeatureConfig
+    from pipelines.features.engines import engine_of
+    from pipelines.features.transforms import FeatureConfig
     from pipelines.lake import open_lake
 
     console, settings = Console(quiet=as_json), load_settings()
@@ -85,7 +85,7 @@ def get(user_id: str | None, item_id: str | None, as_json: bool) -> None:
     """Look up what the online store serves for one user or one item."""
     if (user_id is None) == (item_id is None):
         raise WrongUsageError("expected --user ID or --item ID, one of them")
-    from pipelines.features.online_store.lookup import get_online
+    from pipelines.features.online_store import get_online
 
     found = get_online(load_settings(), user_id=user_id, item_id=item_id)
     if as_json:

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from pipelines.features.build import build_features
-from pipelines.features.engines.select import engine_of
+from pipelines.features.engines import engine_of
 from pipelines.features.store import materialize
 from pipelines.lake import open_lake
 from pipelines.settings import load_settings

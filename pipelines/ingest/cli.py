@@ -7,7 +7,7 @@ import click
 
 from pipelines.ingest.report import IngestReport
 from pipelines.ingest.run import ingest as take_in
-from pipelines.runtime.console import Console, finish
+from pipelines.runtime import Console, finish
 from pipelines.settings import load_settings
 
 INSTANTS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S")

@@ -8,8 +8,7 @@ import polars as pl
 from pipelines.ingest.columns import TABLES
 from pipelines.ingest.contracts import EPOCH
 from pipelines.ingest.row_hash import digest
-from pipelines.lake import SCHEMAS, Lake
-from pipelines.lake.schemas import KEYS
+from pipelines.lake import KEYS, SCHEMAS, Lake
 
 STATE_IDS = {"items": "item_id", "users": "user_id"}
 """Tables whose rows are states that follow one another, and what they are states of."""

@@ -4,12 +4,16 @@ from pathlib import Path
 
 from pipelines.ingest.batch import Source, Window
 from pipelines.ingest.mapping import Mapping
-from pipelines.ingest.sources import complete_journey
-from pipelines.ingest.sources.complete_journey import CompleteJourney
-from pipelines.ingest.sources.event_log import EventLogFolder, name_of
-from pipelines.ingest.sources.files import Files
-from pipelines.ingest.sources.mysql import DatabaseAddress, ShopDatabase
-from pipelines.ingest.sources.s3 import S3Objects
+from pipelines.ingest.sources import (
+    CompleteJourney,
+    DatabaseAddress,
+    EventLogFolder,
+    Files,
+    S3Objects,
+    ShopDatabase,
+    complete_journey,
+    name_of,
+)
 from pipelines.ingest.watermarks import recall
 from pipelines.lake import Lake
 from pipelines.settings import Settings

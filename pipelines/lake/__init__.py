@@ -3,7 +3,6 @@
 The one place that imports `deltalake`.
 """
 
-from pipelines.lake.schemas import SCHEMAS
-from pipelines.lake.tables import Lake, open_lake
+import lazy_loader
 
-__all__ = ["SCHEMAS", "Lake", "open_lake"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from pipelines.errors import ReleaseError
-from pipelines.runtime.console import Console, finish
+from pipelines.runtime import Console, finish
 from pipelines.settings import Settings, load_settings
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")

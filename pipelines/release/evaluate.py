@@ -12,15 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipelines.evaluation.evaluation import Evaluation, evaluate
-from pipelines.evaluation.ground_truth import build_truth, events_per_user
-from pipelines.evaluation.item_facts import Catalogue
-from pipelines.evaluation.model_scores import Parity
-from pipelines.evaluation.split import Window
+from pipelines.evaluation import Catalogue, Evaluation, Parity, Window, build_truth, evaluate, events_per_user
 from pipelines.release.gate import Decision, GatePolicy, decide
 from pipelines.release.offline_serving import event_types_of, probability_tasks, served_lists, served_outcomes
 from serving.bundle import Bundle
-from serving.engine.user_batch import UserBatch
+from serving.engine import UserBatch
 
 RELEASE = "release"
 CHAMPION = "champion"

@@ -17,8 +17,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipelines.errors import WrongUsageError
-from pipelines.evaluation.report import write_report
-from pipelines.features.store import historical
+from pipelines.evaluation import write_report
+from pipelines.features import historical
 from pipelines.lake import open_lake
 from pipelines.release.champion import learned_before, with_item_state_of
 from pipelines.release.evaluate import CHAMPION, TestRequests, figures, in_indices_of, measure
@@ -30,9 +30,10 @@ from pipelines.release.step_cache import recorded_parity
 from pipelines.settings import Settings, load_settings
 from pipelines.tracking import code_revision
 from pipelines.training.baselines import FIELDS, BaselineConfig, field_lists
-from pipelines.training.data.feast_training_set import TrainingSet
-from serving.bundle import Bundle, BundleError
-from serving.engine.user_batch import user_batch_from_table
+from pipelines.training.data import TrainingSet
+from serving.bundle import Bundle
+from serving.engine import user_batch_from_table
+from serving.errors import BundleError
 
 NO_CHAMPION = "there is none yet"
 EVENT_COLUMNS = ["user_id", "item_id", "event_type", "event_at"]

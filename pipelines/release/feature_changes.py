@@ -8,14 +8,14 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from pipelines.errors import FeatureError
-from pipelines.features.registry import feast
-from pipelines.features.registry.diff import (
+from pipelines.features.registry import (
     Change,
     Repository,
     applied_repository,
     broken_services,
     changes_between,
     declared_repository,
+    feast,
 )
 from pipelines.release.feature_use import feature_use
 from pipelines.settings import Settings

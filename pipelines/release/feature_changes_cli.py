@@ -3,8 +3,8 @@
 import click
 
 from pipelines.errors import WrongUsageError
-from pipelines.features.cli import as_json
-from pipelines.runtime.console import Console, finish
+from pipelines.features import as_json
+from pipelines.runtime import Console, finish
 from pipelines.settings import load_settings
 
 

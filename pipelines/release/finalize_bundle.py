@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import ReleaseError
-from pipelines.training.item_statistics import write_item_state
-from serving.bundle import Bundle, BundleError
+from pipelines.training import write_item_state
+from serving.bundle import Bundle
+from serving.errors import BundleError
 from serving.search import index
 
 

@@ -9,8 +9,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from pipelines.evaluation.bootstrap import Interval, interval, paired_interval
-from pipelines.evaluation.model_scores import Scores
+from pipelines.evaluation import Interval, Scores, interval, paired_interval
 
 
 class GatePolicy(BaseModel):

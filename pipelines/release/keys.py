@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from pipelines.errors import ReleaseError
-from serving.bundle import BundleError, load_private_key, write_key_pair
+from serving.bundle import load_private_key, write_key_pair
+from serving.errors import BundleError
 
 PRIVATE_NAME = "release.key"
 PUBLIC_NAME = "release.pub"

@@ -16,7 +16,7 @@ from mlflow.models import set_model
 from mlflow.pyfunc.model import PythonModel, PythonModelContext
 
 from serving.bundle import Bundle
-from serving.engine.recommender import RecommendationRequest, Recommender
+from serving.engine import RecommendationRequest, Recommender
 from serving.engine.user_batch import user_batch
 
 K = 10

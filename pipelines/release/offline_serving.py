@@ -5,14 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.evaluation.calibration import Outcome
-from pipelines.evaluation.ground_truth import GroundTruth
+from pipelines.evaluation import GroundTruth, Outcome
 from serving.bundle import Bundle, Spec
+from serving.engine import Encoder, Filters, Ranker, RecommendationRequest, Recommender, UserBatch
 from serving.engine.candidates.retrieve import retrieve
-from serving.engine.filtering import Filters
-from serving.engine.ranking import Encoder, Ranker
-from serving.engine.recommender import RecommendationRequest, Recommender
-from serving.engine.user_batch import UserBatch
 
 LIST_LENGTH = 100
 """Places that are measured: what a page shows, and the recall of what lies behind it."""

@@ -13,7 +13,9 @@ from pipelines.release.packaging import create_version
 from pipelines.release.registry import CANDIDATE, PASSED, REFUSED, Registry
 from pipelines.settings import Settings
 from pipelines.tracking import code_revision
-from serving.bundle import BundleError, Manifest, seal, verify
+from serving.bundle import Manifest, verify
+from serving.bundle.seal import seal
+from serving.errors import BundleError
 
 CONTENT_TAG = "content_sha256"
 HEADLINE = "ndcg@10"

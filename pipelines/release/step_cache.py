@@ -15,7 +15,7 @@ from typing import Any
 
 import serving
 from pipelines.errors import ReleaseError, WrongUsageError
-from pipelines.evaluation.model_scores import Parity
+from pipelines.evaluation import Parity
 from pipelines.settings import Settings
 
 STEPS = ("training_set", "retrieval", "ranking", "evaluate", "register")

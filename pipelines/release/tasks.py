@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pipelines.features.registry.build_record import last_build
+from pipelines.features.registry import last_build
 from pipelines.lake import open_lake
 from pipelines.release.gate import Decision
 from pipelines.release.promotion import auto_promote as leave_to_policy
@@ -19,7 +19,7 @@ from pipelines.release.registration import CONTENT_TAG, Measured, Origin, regist
 from pipelines.release.registry import Registry
 from pipelines.release.step_cache import ReleaseWorkspace, clear_old_workplaces, instant
 from pipelines.release.warm_start import NOT_ASKED, WEIGHTS_FOLDER, earlier_release, fetch_start
-from pipelines.runtime.isolated_process import run_in_own_process
+from pipelines.runtime import run_in_own_process
 from pipelines.settings import Settings, load_settings
 from pipelines.tracking import Run, begin_run, end_run, fail_run, reopen_run, resume, run
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from pipelines.runtime.console import Console, finish
+from pipelines.runtime import Console, finish
 
 
 @click.command()

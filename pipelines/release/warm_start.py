@@ -13,7 +13,7 @@ from pipelines.release.registry import CHAMPION, PASSED, Registry, Version
 from pipelines.release.step_cache import ReleaseWorkspace
 from pipelines.settings import Settings
 from pipelines.tracking import resume
-from pipelines.training.data.feast_training_set import KEPT_WEIGHTS
+from pipelines.training.data import KEPT_WEIGHTS
 
 WEIGHTS_FOLDER = "training"
 """Folder of a retraining's artifacts that holds them."""

@@ -10,20 +10,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.runtime.concurrency import map_ordered
+from pipelines.runtime import map_ordered
 from pipelines.training.config import TrainingConfig
-from pipelines.training.data.model_split import EvaluationPoint, ModelSplit
+from pipelines.training.data import EvaluationPoint, ModelSplit
 from pipelines.training.event_training_set import TEST, EventTrainingSet, users_of
 from pipelines.training.item_statistics import write_state_of
 from pipelines.training.ranking import export as ranking_export
 from pipelines.training.ranking.train import train as train_ranking
 from pipelines.training.retrieval import export as retrieval_export
-from pipelines.training.retrieval.source_weights import fit_source_weights, recalls
+from pipelines.training.retrieval import fit_source_weights, recalls
 from pipelines.training.retrieval.train import train as train_retrieval
 from serving.bundle import Bundle
+from serving.engine import Encoder, Ranker
+from serving.engine.candidates import most_popular
 from serving.engine.candidates.retrieve import retrieve
-from serving.engine.candidates.sources import most_popular
-from serving.engine.ranking import Encoder, Ranker
 
 REQUEST_BATCH_SIZE = 128
 """Answered by one core at a time."""

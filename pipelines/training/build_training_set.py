@@ -13,28 +13,32 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.errors import TrainingError
-from pipelines.evaluation.split import TimeSplit
-from pipelines.features.registry.build_record import last_build
-from pipelines.features.store import historical
+from pipelines.evaluation import TimeSplit
+from pipelines.features import historical
+from pipelines.features.registry import last_build
 from pipelines.lake import open_lake
 from pipelines.settings import Settings
 from pipelines.training.config import TrainingConfig
-from pipelines.training.data.feast_training_set import (
+from pipelines.training.data import (
+    CODE_COLUMNS,
     COUNTED,
     FINAL,
     INTERACTIONS,
+    PROFILE_VALUES,
     RETRIEVAL_USERS,
     TEST,
     USERS,
+    VALIDATION,
+    EncodedShop,
+    Interactions,
     TrainingSet,
+    read_shop,
+    state_instants,
 )
-from pipelines.training.data.interactions import EncodedShop, Interactions, read_shop
-from pipelines.training.data.item_codes import CODE_COLUMNS, item_codes
-from pipelines.training.data.training_data import PROFILE_VALUES, VALIDATION
-from pipelines.training.data.user_snapshots import state_instants
+from pipelines.training.data.item_codes import item_codes
 from pipelines.training.item_statistics import write_lookalikes, write_state_of
 from serving.bundle import Bundle, ProfileFeature, Spec, write_array, write_items, write_spec
-from serving.engine.user_batch import user_batch_from_table
+from serving.engine import user_batch_from_table
 
 USER_SERVICE, ITEM_SERVICE = "retrieval_v1", "ranking_v1"
 """Feast services that the models learn from, and serving looks up."""

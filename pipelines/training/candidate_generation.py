@@ -2,11 +2,11 @@
 
 import os
 
-from pipelines.runtime.concurrency import map_ordered
+from pipelines.runtime import map_ordered
 from serving.bundle import Bundle
-from serving.engine.candidates.retrieve import Candidates, parts_of, retrieve
-from serving.engine.ranking import Encoder
-from serving.engine.user_batch import UserBatch
+from serving.engine import Encoder, UserBatch
+from serving.engine.candidates import Candidates, parts_of
+from serving.engine.candidates.retrieve import retrieve
 
 
 def generate_candidates(bundle: Bundle, users: UserBatch) -> Candidates:

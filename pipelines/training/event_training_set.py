@@ -8,14 +8,21 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.training.config import TrainingConfig
-from pipelines.training.data.histories import Histories
-from pipelines.training.data.interactions import Interactions
-from pipelines.training.data.item_codes import CODE_COLUMNS, item_codes
-from pipelines.training.data.model_split import EvaluationPoint, LabelledPoint, ModelSplit
-from pipelines.training.data.training_data import VALIDATION, Requests, UserStates
+from pipelines.training.data import (
+    CODE_COLUMNS,
+    VALIDATION,
+    EvaluationPoint,
+    Histories,
+    Interactions,
+    LabelledPoint,
+    ModelSplit,
+    Requests,
+    UserStates,
+)
+from pipelines.training.data.item_codes import item_codes
 from pipelines.training.item_statistics import write_lookalikes, write_state_of
 from serving.bundle import Spec, write_array, write_items, write_spec
-from serving.engine.user_batch import UserBatch
+from serving.engine import UserBatch
 
 TEST = "test"
 DAY_S = 86_400.0

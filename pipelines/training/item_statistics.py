@@ -6,16 +6,17 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from pipelines.training.baselines.complements import bought_together
-from pipelines.training.baselines.content import similar_items
-from pipelines.training.baselines.fit_data import FitData, type_weights
-from pipelines.training.baselines.item_knn import nearest_items
-from pipelines.training.baselines.popularity import popularity_at
-from pipelines.training.baselines.sequence_rules import followers
-from pipelines.training.data.feast_training_set import COUNTED, TrainingSet
-from pipelines.training.data.training_data import TrainingData, type_codes
-from serving.bundle import write_array
-from serving.bundle.layout import ITEMS
+from pipelines.training.baselines import (
+    FitData,
+    bought_together,
+    followers,
+    nearest_items,
+    popularity_at,
+    similar_items,
+    type_weights,
+)
+from pipelines.training.data import COUNTED, TrainingData, TrainingSet, type_codes
+from serving.bundle import ITEMS, write_array
 
 LOOKALIKES = 30
 """Items kept that are described most like each item."""

@@ -15,11 +15,11 @@ import numpy as np
 from pipelines.errors import TrainingError, WrongUsageError
 from pipelines.settings import Settings, load_settings
 from pipelines.training.config import TrainingConfig
-from pipelines.training.data.feast_training_set import COUNTED, KEPT_WEIGHTS, TEST, TrainingSet
+from pipelines.training.data import COUNTED, KEPT_WEIGHTS, TEST, TrainingSet
 from pipelines.training.item_statistics import write_item_state, write_state_of
 
 if TYPE_CHECKING:
-    from pipelines.training.retrieval.checkpoint import Checkpoint
+    from pipelines.training.retrieval import Checkpoint
 
 LOG = logging.getLogger(__name__)
 
@@ -60,9 +60,8 @@ def train_retrieval(
         start_from: Weights of an earlier release to go on from, if they fit and may be used; else training
             is anew, and `warm_start` tells why.
     """
-    from pipelines.training.retrieval.checkpoint import Checkpoint
+    from pipelines.training.retrieval import Checkpoint, fit_source_weights, recalls
     from pipelines.training.retrieval.export import export
-    from pipelines.training.retrieval.source_weights import fit_source_weights, recalls
     from pipelines.training.retrieval.train import train
     from serving.bundle import Bundle
 
@@ -137,8 +136,7 @@ def instant_of(value: datetime | str) -> datetime:
 
 def _start(material: TrainingSet, path: Path | str | None) -> "tuple[Checkpoint | None, list[str]]":
     """The weights to go on from; None, with the reasons, where training is anew."""
-    from pipelines.training.retrieval.checkpoint import Checkpoint
-    from pipelines.training.retrieval.warm_start import incompatibilities, leakage_reasons
+    from pipelines.training.retrieval import Checkpoint, incompatibilities, leakage_reasons
 
     if path is None:
         return None, ["no weights were given to go on from"]

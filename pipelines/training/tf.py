@@ -16,7 +16,7 @@ import sys
 from typing import Any
 
 from pipelines.errors import TrainingError
-from pipelines.runtime.stderr import stderr_on_error_only
+from pipelines.runtime import stderr_on_error_only
 
 if "tensorflow" in sys.modules and os.environ.get("TF_USE_LEGACY_KERAS") != "1":
     raise TrainingError(

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from serving.bundle import Bundle
-from serving.engine.candidates.retrieve import Candidates
+from serving.engine.candidates import Candidates
 from serving.engine.litert import SIGNATURE, Arrays, LiteRtModel, Shapes, signatures_of
 from serving.engine.user_batch import UserBatch
 from serving.errors import BundleError

@@ -6,17 +6,15 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from serving.bundle import Bundle
-from serving.bundle.catalogue import levels_of
-from serving.engine.candidates.retrieve import Candidates, retrieve
-from serving.engine.candidates.sources import Mask, most_popular
+from serving.bundle import Bundle, levels_of
+from serving.engine.candidates import Candidates, Mask, most_popular
+from serving.engine.candidates.retrieve import retrieve
 from serving.engine.ranking import Encoder, Ranker, as_candidates
 from serving.engine.related_items import complements_of, popular_fallback, similar_items
 from serving.engine.request import RankedLists, Recommendation, RecommendationRequest, Relation
 from serving.engine.reranking import PurchaseHistory, RerankSettings, purchase_history, rerank
 from serving.engine.user_batch import UserBatch, empty_user
-from serving.explanations.explainer import Anchor, Explainer
-from serving.explanations.reasons import Reason
+from serving.explanations import Anchor, Explainer, Reason
 
 __all__ = ["RankedLists", "Recommendation", "RecommendationRequest", "Recommender"]
 

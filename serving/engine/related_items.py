@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from serving.bundle import Bundle
-from serving.engine.candidates.sources import Mask, most_popular, similarities, top_columns
+from serving.engine.candidates import Mask, most_popular, similarities, top_columns
 
 Floats = npt.NDArray[np.float32]
 Scores = npt.NDArray[np.float32]

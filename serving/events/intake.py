@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, timedelta
 from typing import Any, Literal
 
-from serving.api.requests import EventIn, RejectedEvent, is_plausible
+from serving.api import EventIn, RejectedEvent, is_plausible
 from serving.clock import Clock
 from serving.errors import EventLogError
 from serving.events.log import EventLog
-from serving.sessions.recent_events import RecentEvents
+from serving.sessions import RecentEvents
 
 REMEMBERED_IDS = 500_000
 """Event ids kept to recognise a repeat at once; an older repeat is recognised when it is ingested."""

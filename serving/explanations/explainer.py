@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from serving.bundle import Bundle
-from serving.engine.reranking import CART, DAY_S, HOUR_S, PurchaseHistory, purchase_history
-from serving.engine.user_batch import UserBatch
+from serving.engine import CART, DAY_S, HOUR_S, PurchaseHistory, UserBatch, purchase_history
 from serving.explanations.reasons import Reason, bought
 
 CATEGORY_HABIT = 3

@@ -11,7 +11,7 @@ from typing import Any
 
 from serving.errors import FeatureLookupError
 from serving.features.fast_import import typeguard_disabled
-from serving.features.online_store.redis_url import feast_connection
+from serving.features.online_store import feast_connection
 from serving.settings import ServingSettings
 
 logger = logging.getLogger(__name__)

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from serving.bundle import Bundle, Manifest, load_public_key, verify
-from serving.engine.recommender import Recommender
+from serving.engine import Recommender
 from serving.errors import BundleError, RegistryError, ReleaseRefusedError
 from serving.releases.cache import ReleaseCache
 from serving.releases.registry import ChampionVersion, Registry
+from serving.search import SearchEngine
 from serving.search.category_tree import category_tree
-from serving.search.engine import SearchEngine
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from serving.errors import RegistryError
-from serving.features.fast_import import typeguard_disabled
+from serving.features import typeguard_disabled
 
 CHAMPION = "champion"
 BUNDLE_FOLDER = "artifacts/bundle"

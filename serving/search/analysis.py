@@ -7,7 +7,7 @@ from typing import Any
 from tantivy import Document, Index, Schema, SchemaBuilder, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
 from tantivy import Filter as TokenFilter
 
-from serving.bundle.catalogue import levels_of
+from serving.bundle import levels_of
 
 TEXT_FIELDS: dict[str, float] = {"title": 3.0, "brand": 2.0, "category": 1.5, "description": 0.7}
 """Searched fields and what a match in each counts."""

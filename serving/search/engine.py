@@ -8,13 +8,16 @@ import numpy as np
 import numpy.typing as npt
 
 from serving.bundle import Bundle
-from serving.engine.filtering import Filters
-from serving.engine.recommender import Recommender, recommendation
-from serving.engine.request import Recommendation, RecommendationRequest
-from serving.engine.user_batch import UserBatch, empty_user
-from serving.explanations.explainer import Explainer
-from serving.explanations.messages import MESSAGES, sentence
-from serving.explanations.reasons import Reason
+from serving.engine import (
+    Filters,
+    Recommendation,
+    RecommendationRequest,
+    Recommender,
+    UserBatch,
+    empty_user,
+    recommendation,
+)
+from serving.explanations import MESSAGES, Explainer, Reason, sentence
 from serving.search.analysis import SURFACE_FIELDS, cleaned
 from serving.search.index import Hits, TextIndex
 from serving.search.spelling import nearest_word

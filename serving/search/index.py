@@ -16,9 +16,8 @@ import numpy.typing as npt
 import pyarrow as pa
 from tantivy import FieldType, Index, Occur, Query, Schema, SearchResult
 
-from serving.bundle.catalogue import levels_of
-from serving.bundle.layout import TEXT_INDEX
-from serving.engine.filtering import Filters
+from serving.bundle import TEXT_INDEX, levels_of
+from serving.engine import Filters
 from serving.errors import BundleError
 from serving.search.analysis import (
     MAX_LEVELS,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from serving.engine.user_batch import RecentEvent
+from serving.engine import RecentEvent
 
 NOT_HISTORY = frozenset({"impression", "search"})
 """Event types that say what was shown or asked, not what the shopper turned to."""

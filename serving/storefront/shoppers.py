@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from serving.sessions.recent_events import RecentEvents
+from serving.sessions import RecentEvents
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,8 @@ from pipelines.release.gate import Check, Decision
 from pipelines.release.registration import Measured, Origin, register_release
 from pipelines.release.registry import Registry
 from pipelines.tracking import begin_run, connect
-from serving.bundle import BundleError, load_public_key, verify, write_array
+from serving.bundle import load_public_key, verify, write_array
+from serving.errors import BundleError
 from tests.serving.tiny_bundle import write_tiny_bundle
 
 PICKLES = (".pkl", ".pickle", ".joblib", ".h5", ".keras", ".pt", ".bin")

@@ -183,7 +183,7 @@ def test_doing_it_all_again_does_nothing_and_tells_the_same(settings, steps):
     again = all_steps(settings)
     assert len(steps.asked) == asked
     assert again["begin"] == first["begin"]
-    for name in ("training_set", "retrieval", "ranking", "evaluate", "register"):
+    for name in ("build_training_set", "train_retrieval", "train_ranking", "evaluate", "register"):
         assert first[name]["reused"] is False
         assert again[name] == {**first[name], "reused": True}
     assert len(Registry(settings).versions()) == 1

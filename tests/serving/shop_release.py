@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from serving.bundle import ProfileFeature, Spec, seal, write_array, write_items, write_spec
+from serving.bundle import ProfileFeature, Spec, write_array, write_items, write_spec
+from serving.bundle.seal import seal
 from serving.search.index import build
 from tests import tiny_shop
 

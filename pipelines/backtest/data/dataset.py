@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipelines.backtest.data.read import read_file, refuse_repeated
 from pipelines.backtest.data.schema import EVENTS, ITEMS, TEST, USERS, Column
 from pipelines.errors import BacktestError
-from pipelines.training.data.interactions import NOT_IN_HISTORIES
+from pipelines.training.data import NOT_IN_HISTORIES
 
 TIES_SEED = 20_230_517
 """Seed of the order among events of one user and instant where the file's own order cannot be trusted."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipelines.backtest.data.dataset import Dataset
 from pipelines.errors import BacktestError
-from pipelines.training.data.interactions import CATALOGUE_SEED, EncodedShop, Interactions
+from pipelines.training.data import CATALOGUE_SEED, EncodedShop, Interactions
 
 CATALOGUE = pa.schema(
     [

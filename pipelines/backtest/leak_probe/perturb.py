@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipelines.backtest.data.dataset import Dataset
-from pipelines.backtest.protocols.split import Cutoff
+from pipelines.backtest.data import Dataset
+from pipelines.backtest.protocols import Cutoff
 
 UNHEARD_OF = "~unheard-of"
 """Beginning of ids and types that no shop has."""

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipelines.backtest.data.dataset import Dataset
+from pipelines.backtest.data import Dataset
 from pipelines.backtest.leak_probe.perturb import PERTURBATIONS
-from pipelines.backtest.protocols.split import BacktestSplit, Cutoff
+from pipelines.backtest.protocols import BacktestSplit, Cutoff
 from pipelines.errors import BacktestError
 
 Answer = Callable[[BacktestSplit], Mapping[str, Any]]

@@ -9,9 +9,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from pipelines.backtest.metrics.slices import asker_slices, pair_slices
-from pipelines.backtest.protocols.split import BacktestSplit
-from pipelines.evaluation.evaluation import Evaluation, evaluate
-from pipelines.evaluation.item_facts import Catalogue
+from pipelines.backtest.protocols import BacktestSplit
+from pipelines.evaluation import Catalogue, Evaluation, evaluate
 
 HEADLINE_K = 10
 """Length at which NDCG decides, where the lists are asked for at it."""

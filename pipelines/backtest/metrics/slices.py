@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.backtest.protocols.split import BacktestSplit
-from pipelines.training.data.interactions import Interactions
+from pipelines.backtest.protocols import BacktestSplit
+from pipelines.training.data import Interactions
 
 HISTORY_STEPS = (0, 1, 5, 10, 20, 50)
 """Lower ends of the slices by events before the request."""

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.backtest.models.baselines import FittedModel
 from pipelines.backtest.models.cost_model import FULL, length_that_fits
-from pipelines.training.data.model_split import EvaluationPoint, ModelSplit
+from pipelines.training.data import EvaluationPoint, ModelSplit
 
 if TYPE_CHECKING:
-    from pipelines.training.fit.early_stopping import Watch
+    from pipelines.training.fit import Watch
 
 DEFAULT = "default"
 
@@ -48,8 +48,8 @@ def fit_own_model(
             follows from the data alone, see `length_that_fits`, and `chosen` says which it is.
         watch: Told of every look at validation, see `report_validation_to`.
     """
-    from pipelines.training.aisle_model import fit_default
-    from pipelines.training.fit.early_stopping import report_validation_to
+    from pipelines.training import fit_default
+    from pipelines.training.fit import report_validation_to
 
     told: dict[str, Any] = {"training_budget": FULL}
     if budget_s > 0:

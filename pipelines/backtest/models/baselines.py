@@ -9,9 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.backtest.models.top_k import blocks, list_requests
-from pipelines.training.baselines import MODELS, FittedBaseline, fit_field, reason_against, refit_field
-from pipelines.training.baselines.fit_data import FitData
-from pipelines.training.data.model_split import EvaluationPoint, ModelSplit
+from pipelines.training.baselines import (
+    MODELS,
+    FitData,
+    FittedBaseline,
+    fit_field,
+    reason_against,
+    refit_field,
+)
+from pipelines.training.data import EvaluationPoint, ModelSplit
 
 Lists = Callable[[int, NDArray[np.integer]], NDArray[np.int32]]
 """Of k and the numbers of R requests: their lists `[R, k]`, best first, -1 = none."""

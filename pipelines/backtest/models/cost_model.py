@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pipelines.training.config import BUDGETS, TrainingConfig
-from pipelines.training.data.model_split import ModelSplit
+from pipelines.training import BUDGETS, TrainingConfig
+from pipelines.training.data import ModelSplit
 
 START_S = 30.0
 """Starting, tracing and compiling graphs, writing them into the bundle."""

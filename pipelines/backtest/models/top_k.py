@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.backtest.protocols.split import seen_pairs
-from pipelines.evaluation.ranking import rank_scores
-from pipelines.training.baselines.recommender import USER_BATCH_SIZE, Recommender
-from pipelines.training.data.model_split import EvaluationPoint
+from pipelines.backtest.protocols import seen_pairs
+from pipelines.evaluation import rank_scores
+from pipelines.training.baselines import USER_BATCH_SIZE, Recommender
+from pipelines.training.data import EvaluationPoint
 
 BLOCK_VALUES = 4_000_000
 """Scores made at once: 16 MB, a size that the allocator reuses; larger arrays are paged in anew each time."""

@@ -5,9 +5,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipelines.backtest.data.known import positions
+from pipelines.backtest.data import positions
 from pipelines.backtest.protocols.split import TestAnswers
-from pipelines.evaluation.ground_truth import GroundTruth
+from pipelines.evaluation import GroundTruth
 
 
 def gather_answers(

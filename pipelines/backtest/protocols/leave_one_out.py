@@ -11,13 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipelines.backtest.data.dataset import Dataset
-from pipelines.backtest.data.known import known_shop, positions
+from pipelines.backtest.data import Dataset, known_shop, positions
 from pipelines.backtest.protocols.ground_truth import gather_answers
 from pipelines.backtest.protocols.split import BacktestSplit, Cutoff, all_of
 from pipelines.errors import BacktestError
-from pipelines.training.data.interactions import Interactions
-from pipelines.training.data.model_split import EvaluationPoint, LabelledPoint, ModelSplit, Wanted
+from pipelines.training.data import EvaluationPoint, Interactions, LabelledPoint, ModelSplit, Wanted
 
 LEAST_EVENTS = 3
 """Users with fewer events are trained on whole and not tested."""

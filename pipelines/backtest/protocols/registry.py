@@ -1,7 +1,7 @@
 """The protocols that rank items, by name."""
 
 from pipelines.backtest.config import BacktestConfig
-from pipelines.backtest.data.dataset import Dataset
+from pipelines.backtest.data import Dataset
 from pipelines.backtest.protocols import leave_one_out, sequences, temporal
 from pipelines.backtest.protocols.split import BacktestSplit, Cutoff
 from pipelines.errors import BacktestError

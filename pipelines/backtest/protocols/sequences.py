@@ -7,14 +7,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipelines.backtest.data.dataset import Dataset
-from pipelines.backtest.data.known import known_shop, positions
+from pipelines.backtest.data import Dataset, known_shop, positions
 from pipelines.backtest.protocols.ground_truth import gather_answers
 from pipelines.backtest.protocols.split import BacktestSplit, Cutoff, all_of
 from pipelines.errors import BacktestError
-from pipelines.training.data.histories import Histories
-from pipelines.training.data.interactions import Interactions
-from pipelines.training.data.model_split import EvaluationPoint, LabelledPoint, ModelSplit, Wanted
+from pipelines.training.data import (
+    EvaluationPoint,
+    Histories,
+    Interactions,
+    LabelledPoint,
+    ModelSplit,
+    Wanted,
+)
 
 HELD_SHARE = 0.1
 """Share of the sequences that are kept from learning, for the second stage and for choices."""

@@ -7,11 +7,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from pipelines.evaluation.ground_truth import GroundTruth
-from pipelines.evaluation.split import TimeSplit
-from pipelines.training.data.histories import Histories
-from pipelines.training.data.interactions import Interactions
-from pipelines.training.data.model_split import EvaluationPoint, ModelSplit
+from pipelines.evaluation import GroundTruth, TimeSplit
+from pipelines.training.data import EvaluationPoint, Histories, Interactions, ModelSplit
 
 NEVER_S = np.iinfo(np.int64).max
 """A second after every event."""

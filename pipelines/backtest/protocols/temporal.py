@@ -8,16 +8,20 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipelines.backtest.data.dataset import Dataset
-from pipelines.backtest.data.known import known_shop, positions
+from pipelines.backtest.data import Dataset, known_shop, positions
 from pipelines.backtest.protocols.ground_truth import gather_answers
 from pipelines.backtest.protocols.split import BacktestSplit, Cutoff, seen_pairs
 from pipelines.errors import BacktestError
-from pipelines.evaluation.ground_truth import instants
-from pipelines.evaluation.split import TimeSplit, Window, utc64
-from pipelines.training.data.histories import Histories
-from pipelines.training.data.interactions import EncodedShop, Interactions
-from pipelines.training.data.model_split import EvaluationPoint, LabelledPoint, ModelSplit, Wanted
+from pipelines.evaluation import TimeSplit, Window, instants, utc64
+from pipelines.training.data import (
+    EncodedShop,
+    EvaluationPoint,
+    Histories,
+    Interactions,
+    LabelledPoint,
+    ModelSplit,
+    Wanted,
+)
 
 
 def cut(dataset: Dataset) -> Cutoff:

@@ -8,13 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.backtest.config import BacktestConfig
-from pipelines.backtest.data.dataset import Dataset
-from pipelines.backtest.leak_probe.probe import Difference, Probe
+from pipelines.backtest.data import Dataset
+from pipelines.backtest.leak_probe import Difference, Probe
 from pipelines.errors import BacktestError
-from pipelines.runtime.console import Console
-from pipelines.training.ratings import BLEND, RATING_MODELS, Ratings
-from pipelines.training.ratings.blend import Blend
-from pipelines.training.ratings.cross_validation import BLEND_SHARE
+from pipelines.runtime import Console
+from pipelines.training.ratings import BLEND, BLEND_SHARE, RATING_MODELS, Blend, Ratings
 
 FOLDS = 5
 LEAST_RATINGS = 10 * FOLDS

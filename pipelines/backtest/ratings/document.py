@@ -7,12 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.backtest.config import BacktestConfig
-from pipelines.backtest.data.dataset import Dataset
+from pipelines.backtest.data import Dataset
 from pipelines.backtest.ranking_run import peak_mb
 from pipelines.backtest.ratings.cross_validate import FOLDS, Numbers, Rated
-from pipelines.backtest.report.document import describe_dataset
-from pipelines.evaluation.bootstrap import RESAMPLES, Interval, intervals
-from pipelines.evaluation.report import plain
+from pipelines.backtest.report import describe_dataset
+from pipelines.evaluation import RESAMPLES, Interval, intervals, plain
 from pipelines.training.ratings import BLEND
 
 MOST_DRAWS = 200_000_000

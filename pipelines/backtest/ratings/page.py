@@ -5,7 +5,7 @@ from typing import Any
 
 import jinja2
 
-from pipelines.evaluation.plots import error_bars
+from pipelines.evaluation import error_bars
 
 
 def rated_page(document: Mapping[str, Any]) -> str:

@@ -8,10 +8,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.backtest.config import BacktestConfig
-from pipelines.backtest.data.dataset import Dataset
+from pipelines.backtest.data import Dataset
 from pipelines.backtest.ranking_run import Ranked, peak_mb
-from pipelines.evaluation.bootstrap import Interval
-from pipelines.evaluation.report import plain
+from pipelines.evaluation import Interval, plain
 
 
 def describe_ranked(dataset: Dataset, config: BacktestConfig, ranked: Ranked) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pipelines.backtest.config import BacktestConfig
 from pipelines.backtest.ranking_run import Ranked
-from pipelines.evaluation.report import render_page, report_content
+from pipelines.evaluation import render_page, report_content
 from pipelines.settings import Settings
 
 FACTS = ("protocol", "seed", "fit", "keep_seen", "train_seconds", "score_seconds", "peak_mb")

@@ -11,13 +11,13 @@ from typing import Any
 import optuna
 
 from pipelines.backtest.config import BacktestConfig
-from pipelines.backtest.models.cost_model import length_that_fits, over, training_seconds
+from pipelines.backtest.models import length_that_fits, over, training_seconds
 from pipelines.backtest.tuning.baselines import Attempt, Tuned
 from pipelines.backtest.tuning.worker import open_study
 from pipelines.errors import BacktestError, ProcessError
-from pipelines.runtime.isolated_process import run_in_own_process
-from pipelines.training.config import TrainingConfig
-from pipelines.training.data.model_split import ModelSplit
+from pipelines.runtime import run_in_own_process
+from pipelines.training import TrainingConfig
+from pipelines.training.data import ModelSplit
 
 LEAST_TRIALS = 4
 """Trainings that are to fit into the budget; with fewer, a search is none."""

@@ -13,12 +13,16 @@ import numpy as np
 import optuna
 
 from pipelines.errors import BacktestError
-from pipelines.training.baselines import MODELS, reason_against
-from pipelines.training.baselines.evaluate import ValidationSet
-from pipelines.training.baselines.fit_data import FitData
-from pipelines.training.baselines.recommender import Recommender, WithFallback
-from pipelines.training.baselines.tune import PADDING
-from pipelines.training.data.model_split import ModelSplit
+from pipelines.training.baselines import (
+    MODELS,
+    PADDING,
+    FitData,
+    Recommender,
+    ValidationSet,
+    WithFallback,
+    reason_against,
+)
+from pipelines.training.data import ModelSplit
 
 PARTS = 4
 """Parts in which the validation requests are judged; after each one a hopeless trial is given up."""

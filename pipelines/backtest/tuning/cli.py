@@ -7,7 +7,7 @@ import click
 
 from pipelines.backtest.cli import Names
 from pipelines.backtest.config import BacktestConfig
-from pipelines.runtime.console import Console, finish
+from pipelines.runtime import Console, finish
 
 
 @click.command()

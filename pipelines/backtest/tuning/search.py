@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.backtest.config import BacktestConfig
-from pipelines.backtest.data.dataset import read_dataset
-from pipelines.backtest.models.aisle import DEFAULT
-from pipelines.backtest.protocols.registry import find_cut, prepare
-from pipelines.backtest.report.document import describe_dataset, spelled
+from pipelines.backtest.data import read_dataset
+from pipelines.backtest.models import DEFAULT
+from pipelines.backtest.protocols import find_cut, prepare
+from pipelines.backtest.report import describe_dataset, spelled
 from pipelines.backtest.tuning.aisle import tune_own
 from pipelines.backtest.tuning.baselines import METRIC, Attempt, tune
 from pipelines.errors import WrongUsageError
-from pipelines.runtime.console import Console
+from pipelines.runtime import Console
 from pipelines.settings import Settings, load_settings
 from pipelines.training.baselines import MODELS
 

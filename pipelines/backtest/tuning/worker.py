@@ -10,10 +10,10 @@ import optuna
 from optuna.storages.journal import JournalFileBackend
 
 from pipelines.backtest.config import BacktestConfig
-from pipelines.backtest.data.dataset import read_dataset
-from pipelines.backtest.protocols.registry import find_cut, prepare
-from pipelines.training.config import TrainingConfig
-from pipelines.training.data.model_split import ModelSplit
+from pipelines.backtest.data import read_dataset
+from pipelines.backtest.protocols import find_cut, prepare
+from pipelines.training import TrainingConfig
+from pipelines.training.data import ModelSplit
 
 STARTUP_TRIALS = 4
 """Trials that are never given up."""
@@ -90,11 +90,11 @@ def judge(trial: ModelSplit, choices: Mapping[str, Any], looks: PruningCallback)
 
     The test is no part of a trial, so nothing here can look at it.
     """
-    from pipelines.training.event_training_set import EventTrainingSet
-    from pipelines.training.fit.early_stopping import report_validation_to
+    from pipelines.training import EventTrainingSet
+    from pipelines.training.fit import report_validation_to
     from pipelines.training.ranking.train import train as train_ranking
+    from pipelines.training.retrieval import fit_source_weights
     from pipelines.training.retrieval.export import export
-    from pipelines.training.retrieval.source_weights import fit_source_weights
     from pipelines.training.retrieval.train import train as train_retrieval
 
     config = TrainingConfig.of(choices).model_copy(update={"seed": trial.seed})

@@ -1,1 +1,5 @@
 """How building features grows with the events of a shop, on both engines."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

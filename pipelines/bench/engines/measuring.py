@@ -13,11 +13,10 @@ import psutil
 
 from pipelines.bench.engines.growing_shop import AS_OF, write_growing_shop
 from pipelines.errors import AisleError, ProcessError
-from pipelines.features.build import build_features
-from pipelines.features.engines.select import engine_of
+from pipelines.features import build_features
+from pipelines.features.engines import engine_of
 from pipelines.lake import Lake
-from pipelines.runtime.console import Console
-from pipelines.runtime.isolated_process import run_in_own_process
+from pipelines.runtime import Console, run_in_own_process
 from pipelines.settings import load_settings
 
 ENGINES = ("duckdb", "spark")

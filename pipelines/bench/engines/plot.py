@@ -13,7 +13,7 @@ def draw_engines(told: Mapping[str, Any], path: Path) -> None:
     from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
-    from pipelines.evaluation.plots import CHAMPION_COLOUR, RELEASE_COLOUR, house_style
+    from pipelines.evaluation import CHAMPION_COLOUR, RELEASE_COLOUR, house_style
 
     colours = {"duckdb": RELEASE_COLOUR, "spark": CHAMPION_COLOUR}
 

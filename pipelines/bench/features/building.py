@@ -10,12 +10,17 @@ from pipelines.bench.features import pandas_features
 from pipelines.bench.features.sides import alternating, digest, median, timed
 from pipelines.bench.features.sizes import Sizes
 from pipelines.bench.features.synthetic_lake import AS_OF, DAYS, write_events
-from pipelines.features.build import feature_tables
-from pipelines.features.engines.duckdb import duckdb_engine
-from pipelines.features.registry.declarations import declared_views, lake_schema_of
-from pipelines.features.transforms.calendar import day_of
-from pipelines.features.transforms.config import FeatureConfig
-from pipelines.features.transforms.inputs import EVENT_COLUMNS, ITEM_COLUMNS, USER_COLUMNS, known_shop
+from pipelines.features import feature_tables
+from pipelines.features.engines import duckdb_engine
+from pipelines.features.registry import declared_views, lake_schema_of
+from pipelines.features.transforms import (
+    EVENT_COLUMNS,
+    ITEM_COLUMNS,
+    USER_COLUMNS,
+    FeatureConfig,
+    day_of,
+    known_shop,
+)
 from pipelines.lake import Lake
 
 VIEWS = ("user_activity", "user_history")

@@ -10,7 +10,7 @@ from pipelines.bench.features.sides import alternating, median
 from pipelines.bench.features.sizes import Sizes
 from pipelines.bench.features.synthetic_lake import write_feature_tables
 from pipelines.features import store
-from pipelines.features.registry.feast import open_store
+from pipelines.features.registry import open_store
 from pipelines.settings import Settings
 
 SERVICE = "retrieval_v1"

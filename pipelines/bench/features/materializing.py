@@ -16,12 +16,11 @@ from pipelines.bench.features.sizes import Sizes
 from pipelines.bench.features.synthetic_lake import AS_OF, write_feature_tables
 from pipelines.errors import FeatureError
 from pipelines.features import store
-from pipelines.features.online_store.materialize import EVER
-from pipelines.features.registry.declarations import lake_table_of
-from pipelines.features.registry.feast import feast_talks_to_people, open_store
+from pipelines.features.online_store import EVER
+from pipelines.features.registry import feast_talks_to_people, lake_table_of, open_store
 from pipelines.lake import open_lake
 from pipelines.settings import Settings
-from serving.features.online_store.redis_url import feast_connection
+from serving.features.online_store import feast_connection
 
 OURS, PEER = (f"pipelines.bench.features.materializing:{side}" for side in ("ours", "feast_default"))
 

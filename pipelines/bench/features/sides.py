@@ -7,8 +7,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from pipelines.runtime.isolated_process import run_in_own_process
-from pipelines.runtime.memory import peak_bytes
+from pipelines.runtime import peak_bytes, run_in_own_process
 
 LIMIT_S = 1800.0
 """Seconds after which a side is killed."""

@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipelines.features.registry.build_record import remember_build
-from pipelines.features.registry.declarations import declared_views, lake_schema_of, lake_table_of
-from pipelines.features.transforms.config import FeatureConfig
+from pipelines.features.registry import declared_views, lake_schema_of, lake_table_of, remember_build
+from pipelines.features.transforms import FeatureConfig
 from pipelines.lake import SCHEMAS, Lake
 from pipelines.settings import Settings
 

@@ -10,8 +10,7 @@ from typing import Any
 from pipelines.bench.growth.names import GROWTH_PARTS
 from pipelines.bench.growth.shop import users_of
 from pipelines.errors import AisleError
-from pipelines.runtime.console import Console
-from pipelines.runtime.isolated_process import run_in_own_process
+from pipelines.runtime import Console, run_in_own_process
 
 PARTS = "pipelines.bench.growth.parts"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from pipelines.bench.growth.shop import AS_OF, write_shop
 from pipelines.lake import open_lake
-from pipelines.runtime.memory import peak_bytes
+from pipelines.runtime import peak_bytes
 from pipelines.settings import Settings
 
 
@@ -19,9 +19,8 @@ def draw(home: str, events: int, items: int) -> dict[str, Any]:
 
 def features(home: str, budget: str) -> dict[str, Any]:
     """Build the features and declare them."""
-    from pipelines.features import store
-    from pipelines.features.build import build_features
-    from pipelines.features.engines.select import engine_of
+    from pipelines.features import build_features, store
+    from pipelines.features.engines import engine_of
 
     settings = _settings(home, budget)
 
@@ -41,8 +40,8 @@ def training_set(home: str, budget: str) -> dict[str, Any]:
 
 def sources(home: str, budget: str) -> dict[str, Any]:
     """The candidate sources' lists once more, alone."""
-    from pipelines.training.data.feast_training_set import TrainingSet
-    from pipelines.training.item_statistics import write_lookalikes, write_state_of
+    from pipelines.training import write_lookalikes, write_state_of
+    from pipelines.training.data import TrainingSet
 
     del budget
     material = TrainingSet.open(_bundle(home))

@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict
 
 from pipelines.errors import FeatureError, WrongUsageError
 from pipelines.features.catalog.freshness import budget_of
-from pipelines.features.registry.declarations import declarations, lake_table_of, source_of
+from pipelines.features.registry import lake_table_of, source_of
+from pipelines.features.registry.declarations import declarations
 
 
 class FeatureEntry(BaseModel):

@@ -9,11 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
-from pipelines.features.offline_store.store import AsofOfflineStore
-from pipelines.features.online_store.materialize import EVER
-from pipelines.features.registry.build_record import last_build
-from pipelines.features.registry.declarations import declared_views, source_of
-from pipelines.features.registry.feast import open_store
+from pipelines.features.offline_store import AsofOfflineStore
+from pipelines.features.online_store import EVER
+from pipelines.features.registry import declared_views, last_build, open_store, source_of
 from pipelines.lake import open_lake
 from pipelines.settings import Settings
 

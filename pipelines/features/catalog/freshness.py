@@ -7,8 +7,7 @@ from prometheus_client import CollectorRegistry, Gauge, generate_latest
 from pydantic import BaseModel, ConfigDict
 
 from pipelines.errors import FeatureError
-from pipelines.features.registry.build_record import last_build
-from pipelines.features.registry.feast import open_store
+from pipelines.features.registry import last_build, open_store
 from pipelines.lake import open_lake
 from pipelines.settings import Settings
 

@@ -13,7 +13,7 @@ from feast.repo_config import RepoConfig
 
 from pipelines.errors import FeatureError
 from pipelines.features.offline_store.asof_sql import quoted, text
-from pipelines.features.registry.build_record import BUILD_TABLE, last_build, tables_of
+from pipelines.features.registry import BUILD_TABLE, last_build, tables_of
 from pipelines.lake import Lake, open_lake
 from pipelines.settings import load_settings
 

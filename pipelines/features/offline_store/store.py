@@ -176,7 +176,7 @@ def _join(joining: PointInTimeJoin, answer: pa.Table, views: Sequence[JoinedView
     """Add what each view knew of the entity rows to the answer, row by row."""
     from pipelines.features.offline_store.row_selection import RowSelection
     from pipelines.features.offline_store.spill import SpilledColumns
-    from pipelines.runtime.concurrency import map_ordered
+    from pipelines.runtime import map_ordered
 
     kept = SpilledColumns()
     with joining as join:

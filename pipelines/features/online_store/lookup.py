@@ -7,8 +7,7 @@ from feast.errors import FeastObjectNotFoundException
 from feast.protos.feast.serving.ServingService_pb2 import FieldStatus
 
 from pipelines.errors import FeatureError
-from pipelines.features.registry.declarations import declared_views
-from pipelines.features.registry.feast import online_store_answers, open_store
+from pipelines.features.registry import declared_views, online_store_answers, open_store
 from pipelines.settings import Settings
 
 

@@ -11,15 +11,11 @@ from feast import FeatureStore, FeatureView
 from pydantic import BaseModel, ConfigDict
 
 from pipelines.errors import FeatureError
-from pipelines.features.offline_store.latest_rows import NewestRows
-from pipelines.features.offline_store.sources import built_versions, scan_of
+from pipelines.features.offline_store import NewestRows, built_versions, scan_of
 from pipelines.features.online_store.sqlite_writer import one_generation
-from pipelines.features.registry.build_record import last_build, tables_of
-from pipelines.features.registry.declarations import source_of
-from pipelines.features.registry.feast import open_store
-from pipelines.features.registry.write_lock import registry_write_lock
+from pipelines.features.registry import last_build, open_store, registry_write_lock, source_of, tables_of
 from pipelines.lake import open_lake
-from pipelines.runtime.concurrency import map_ordered
+from pipelines.runtime import map_ordered
 from pipelines.settings import Settings
 
 EVER = datetime(1970, 1, 1, tzinfo=UTC)

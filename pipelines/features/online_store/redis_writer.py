@@ -35,8 +35,8 @@ from pipelines.features.online_store.protobuf_columns import (
     joined,
     lengths,
 )
-from pipelines.features.registry.declarations import source_of
-from pipelines.runtime.concurrency import map_ordered
+from pipelines.features.registry import source_of
+from pipelines.runtime import map_ordered
 
 ROWS_AT_ONCE = 8_000
 """Rows of all views that are put together and sent at a time: some megabytes."""

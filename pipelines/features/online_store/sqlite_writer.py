@@ -17,10 +17,16 @@ from feast import FeatureStore, FeatureView
 from feast.utils import _convert_arrow_to_proto
 
 from pipelines.features.online_store.columns import entity_keys, python_values, sqlite_values
-from pipelines.features.registry.declarations import source_of
-from pipelines.runtime.concurrency import map_ordered
-from serving.features.online_store.rows import quoted, upsert
-from serving.features.online_store.sqlite import LOCK_SECONDS, SqliteRowOnlineStoreConfig, path_of, table_of
+from pipelines.features.registry import source_of
+from pipelines.runtime import map_ordered
+from serving.features.online_store import (
+    LOCK_SECONDS,
+    SqliteRowOnlineStoreConfig,
+    path_of,
+    quoted,
+    table_of,
+    upsert,
+)
 
 ENTITIES_AT_ONCE = 4_000
 """Entities whose values are held in memory as Python objects at a time."""

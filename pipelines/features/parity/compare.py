@@ -11,7 +11,7 @@ from feast import FeatureView
 from feast.protos.feast.types.Value_pb2 import Value
 from pydantic import BaseModel, ConfigDict
 
-from pipelines.features.online_store.columns import encoded
+from pipelines.features.online_store import encoded
 
 KNOWN_AT = "known_at"
 """Compared like a feature: a value that is right by chance, but of another day, is not what is served."""

@@ -9,14 +9,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.features.build import feature_tables
-from pipelines.features.engines.duckdb import duckdb_engine
-from pipelines.features.engines.select import Connect, Engine
-from pipelines.features.registry.declarations import declared_views, lake_schema_of
-from pipelines.features.transforms.config import FeatureConfig
-from pipelines.features.transforms.inputs import (
+from pipelines.features.engines import Connect, Engine, duckdb_engine
+from pipelines.features.registry import declared_views, lake_schema_of
+from pipelines.features.transforms import (
     EVENT_COLUMNS,
     ITEM_COLUMNS,
     USER_COLUMNS,
+    FeatureConfig,
     FeatureInputs,
     known_shop,
 )

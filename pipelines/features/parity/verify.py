@@ -11,7 +11,7 @@ from feast import FeatureStore, FeatureView
 from pydantic import BaseModel, ConfigDict
 
 from pipelines.errors import FeatureError
-from pipelines.features.engines.select import engine_of
+from pipelines.features.engines import engine_of
 from pipelines.features.parity.compare import (
     KNOWN_AT,
     Cause,
@@ -24,10 +24,8 @@ from pipelines.features.parity.compare import (
     stamp_bytes,
 )
 from pipelines.features.parity.recompute import known_keys, recomputed
-from pipelines.features.registry.build_record import last_build
-from pipelines.features.registry.declarations import declared_views
-from pipelines.features.registry.feast import online_store_answers, open_store
-from pipelines.features.transforms.config import FeatureConfig
+from pipelines.features.registry import declared_views, last_build, online_store_answers, open_store
+from pipelines.features.transforms import FeatureConfig
 from pipelines.lake import open_lake
 from pipelines.settings import Settings
 

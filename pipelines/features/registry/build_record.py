@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from pipelines.errors import FeatureError
-from pipelines.features.transforms.config import FeatureConfig
+from pipelines.features.transforms import FeatureConfig
 from pipelines.lake import Lake
 
 BUILD_TABLE = "feature_build"

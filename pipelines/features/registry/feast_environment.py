@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pipelines.errors import FeatureError
 from pipelines.settings import Settings
-from serving.features.online_store.redis_url import feast_connection
+from serving.features.online_store import feast_connection
 
 
 def feast_environment(settings: Settings) -> dict[str, str]:

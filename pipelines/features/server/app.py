@@ -30,8 +30,9 @@ from starlette.authentication import AuthenticationError
 
 from feature_repo.permissions import READER
 from pipelines.errors import FeatureError, WrongUsageError
-from pipelines.features.catalog.freshness import freshness, freshness_metrics
-from pipelines.features.registry.feast import open_store
+from pipelines.features.catalog import freshness_metrics
+from pipelines.features.catalog.freshness import freshness
+from pipelines.features.registry import open_store
 from pipelines.features.server.api_keys import TeamKeys
 from pipelines.features.server.auth import Gate
 from pipelines.settings import Settings

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from pipelines.errors import FeatureError
-from pipelines.runtime.console import Console, finish
+from pipelines.runtime import Console, finish
 from pipelines.settings import load_settings
 
 PORT = 6566

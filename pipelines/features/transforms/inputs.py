@@ -6,7 +6,7 @@ from datetime import datetime
 import ibis
 import ibis.expr.types as ir
 
-from pipelines.features.engines.select import Keep
+from pipelines.features.engines import Keep
 from pipelines.features.transforms.calendar import Span, day_number, day_of, instant_literal, unix_seconds
 
 MICRO = 1_000_000

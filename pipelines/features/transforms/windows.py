@@ -12,7 +12,7 @@ from functools import reduce
 import ibis
 import ibis.expr.types as ir
 
-from pipelines.features.engines.select import Keep
+from pipelines.features.engines import Keep
 from pipelines.features.transforms.calendar import Span
 
 

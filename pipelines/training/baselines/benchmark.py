@@ -14,17 +14,15 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pydantic import Field, field_validator
 
-from pipelines.evaluation.ground_truth import GroundTruth
+from pipelines.evaluation import GroundTruth
 from pipelines.training.baselines.evaluate import JUDGED_USERS, ValidationSet, ranked_lists
 from pipelines.training.baselines.fit_data import FitData, type_weights
 from pipelines.training.baselines.recommender import Recommender, WithFallback
 from pipelines.training.baselines.registry import MODELS, reason_against
 from pipelines.training.baselines.tune import PADDING, choose
 from pipelines.training.config import Budget, FrozenConfig
-from pipelines.training.data.feast_training_set import TrainingSet
-from pipelines.training.data.histories import Histories
-from pipelines.training.data.training_data import VALIDATION
-from serving.bundle.layout import ITEMS
+from pipelines.training.data import VALIDATION, Histories, TrainingSet
+from serving.bundle import ITEMS
 
 ALWAYS = (PADDING, "personal_frequency", "item_knn")
 """Cheap models that are hard to beat: a release is always held against them, no budget leaves them out."""

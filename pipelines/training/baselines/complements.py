@@ -3,7 +3,7 @@
 import numpy as np
 
 from pipelines.training.baselines.neighbours import ItemNeighbours, overlapping
-from pipelines.training.data.interactions import Interactions
+from pipelines.training.data import Interactions
 
 
 def bought_together(

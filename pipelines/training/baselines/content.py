@@ -13,7 +13,7 @@ from pipelines.training.baselines.fit_data import FitData
 from pipelines.training.baselines.interest_matrix import interests_in
 from pipelines.training.baselines.neighbours import ItemNeighbours
 from pipelines.training.baselines.text_terms import term_vectors
-from pipelines.training.data.histories import Histories
+from pipelines.training.data import Histories
 
 MOST_PAIRS = 30_000_000
 """Pairs of items with a term in common that are looked at; terms beyond them are shared by too many items to

@@ -10,7 +10,7 @@ from scipy.linalg import lapack
 from pipelines.errors import TrainingError
 from pipelines.training.baselines.fit_data import FitData
 from pipelines.training.baselines.interest_matrix import interests_in, interests_of, presence
-from pipelines.training.data.histories import Histories
+from pipelines.training.data import Histories
 
 MOST_ITEMS = 20_000
 """Items with events beyond which the dense matrix is refused: 1.6 GB here, and time grows by the cube."""

@@ -7,12 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.evaluation.ground_truth import GroundTruth
-from pipelines.evaluation.metrics import metrics_of_hits
-from pipelines.evaluation.ranking import rank_scores
+from pipelines.evaluation import GroundTruth, metrics_of_hits, rank_scores
 from pipelines.training.baselines.recommender import USER_BATCH_SIZE, Recommender
-from pipelines.training.data.histories import Histories
-from pipelines.training.data.model_split import ModelSplit
+from pipelines.training.data import Histories, ModelSplit
 
 JUDGED_USERS = 2_000
 """Most validation users that a choice is made by."""

@@ -12,7 +12,7 @@ from threadpoolctl import threadpool_limits
 
 from pipelines.training.baselines.fit_data import FitData
 from pipelines.training.baselines.interest_matrix import interests_in, interests_of
-from pipelines.training.data.histories import Histories
+from pipelines.training.data import Histories
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from pipelines.training.data.interactions import Interactions
-from pipelines.training.data.model_split import ModelSplit
+from pipelines.training.data import Interactions, ModelSplit
 from serving.bundle import Spec
 
 OTHER_TYPES = 0.1

@@ -5,7 +5,7 @@ import numpy.typing as npt
 import scipy.sparse as sp
 
 from pipelines.training.baselines.fit_data import FitData
-from pipelines.training.data.histories import Histories
+from pipelines.training.data import Histories
 
 DAY_S = 86_400.0
 

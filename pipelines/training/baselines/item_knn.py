@@ -10,8 +10,7 @@ import scipy.sparse as sp
 from pipelines.training.baselines.fit_data import FitData
 from pipelines.training.baselines.interest_matrix import interests_in
 from pipelines.training.baselines.neighbours import ItemNeighbours, Similarity, overlapping
-from pipelines.training.data.histories import Histories
-from pipelines.training.data.interactions import Interactions
+from pipelines.training.data import Histories, Interactions
 
 __all__ = ["ItemKnn", "ItemNeighbours", "nearest_items", "overlapping"]
 

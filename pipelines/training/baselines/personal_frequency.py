@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from pipelines.training.baselines.fit_data import FitData
 from pipelines.training.baselines.interest_matrix import interests_in
-from pipelines.training.data.histories import Histories
+from pipelines.training.data import Histories
 
 LAST_BONUS = 1e-3
 """Share of an event's weight added for being the newest; half of it for the one before: it decides ties."""

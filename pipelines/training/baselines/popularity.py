@@ -8,8 +8,7 @@ import numpy.typing as npt
 
 from pipelines.training.baselines.fit_data import FitData
 from pipelines.training.baselines.interest_matrix import DAY_S
-from pipelines.training.data.histories import Histories
-from pipelines.training.data.interactions import Interactions
+from pipelines.training.data import Histories, Interactions
 
 DAMPING = 0.25
 """Of a release: who did sixteen times as much counts eight times as much, not sixteen times.

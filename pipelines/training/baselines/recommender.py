@@ -6,7 +6,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.training.data.histories import Histories
+from pipelines.training.data import Histories
 
 USER_BATCH_SIZE = 1_024
 """Most users that a recommender is asked about in one call: its memory grows with users times items."""

@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from pipelines.training.baselines.fit_data import FitData
 from pipelines.training.baselines.interest_matrix import interests_in
 from pipelines.training.baselines.neighbours import ItemNeighbours
-from pipelines.training.data.histories import Histories
+from pipelines.training.data import Histories
 
 GAPS = 30
 """Most places between two events that make a rule."""

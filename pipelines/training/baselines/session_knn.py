@@ -12,7 +12,7 @@ import scipy.sparse as sp
 
 from pipelines.training.baselines.fit_data import FitData
 from pipelines.training.baselines.interest_matrix import DAY_S
-from pipelines.training.data.histories import Histories
+from pipelines.training.data import Histories
 
 LENGTH = 50
 """Last events of a sequence that are looked at."""

@@ -13,9 +13,7 @@ from pipelines.training.baselines.evaluate import ValidationSet, is_surely_bette
 from pipelines.training.baselines.fit_data import FitData
 from pipelines.training.baselines.recommender import Recommender, WithFallback
 from pipelines.training.baselines.registry import MODELS, Model, reason_against
-from pipelines.training.data.histories import Histories
-from pipelines.training.data.interactions import Interactions
-from pipelines.training.data.model_split import ModelSplit
+from pipelines.training.data import Histories, Interactions, ModelSplit
 
 PADDING = "popularity"
 """Model that speaks where another one has nothing to say."""

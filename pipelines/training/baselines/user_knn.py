@@ -10,7 +10,7 @@ import scipy.sparse as sp
 from pipelines.training.baselines.fit_data import FitData
 from pipelines.training.baselines.interest_matrix import interests_in, interests_of, row_norms
 from pipelines.training.baselines.neighbours import largest_of_rows
-from pipelines.training.data.histories import Histories
+from pipelines.training.data import Histories
 
 UserSimilarity = Literal["cosine", "pearson"]
 UserWeighting = Literal["none", "idf"]

@@ -22,12 +22,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines.errors import TrainingError
-from pipelines.evaluation.split import TimeSplit, Window
+from pipelines.evaluation import TimeSplit, Window
 from pipelines.training.config import TrainingConfig
 from pipelines.training.data.interactions import Interactions
 from pipelines.training.data.training_data import Requests, UserStates, type_codes
 from serving.bundle import read_spec
-from serving.engine.user_batch import UserBatch
+from serving.engine import UserBatch
 
 FACTS, USERS, INTERACTIONS = "facts.json", "users.parquet", "interactions.npz"
 RETRIEVAL_USERS = "retrieval-users.npz"

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from pipelines.training.config import TrainingConfig
 from pipelines.training.data.interactions import Interactions
-from serving.engine.user_batch import UserBatch
+from serving.engine import UserBatch
 
 VALIDATION = "validation"
 """Name of the requests that choices are made by."""

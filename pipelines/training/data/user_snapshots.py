@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.evaluation.split import TimeSplit
+from pipelines.evaluation import TimeSplit
 from pipelines.training.data.training_data import UserStates
 
 LEAST_INSTANTS = 20

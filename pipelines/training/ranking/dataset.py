@@ -6,14 +6,13 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.training.candidate_generation import generate_candidates
-from pipelines.training.data.interactions import Interactions
-from pipelines.training.data.training_data import TrainingData
+from pipelines.training.data import Interactions, TrainingData
 from pipelines.training.item_statistics import write_quick_state
 from pipelines.training.ranking.features import signals
 from pipelines.training.ranking.model import EXPECTED_RATING
 from pipelines.training.tf import Tensor, tf
 from serving.bundle import Bundle
-from serving.engine.user_batch import UserBatch
+from serving.engine import UserBatch
 
 LIST_BATCH_SIZE = 32
 LEAST_LENGTH = 16

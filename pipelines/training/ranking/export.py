@@ -5,17 +5,15 @@ from dataclasses import replace
 import numpy as np
 
 from pipelines.training.candidate_generation import generate_candidates
-from pipelines.training.data.training_data import VALIDATION, TrainingData
-from pipelines.training.fit import litert_export
-from pipelines.training.fit.litert_export import Parity
+from pipelines.training.data import VALIDATION, TrainingData
+from pipelines.training.fit import Parity, litert_export
 from pipelines.training.ranking.features import signals
 from pipelines.training.ranking.model import NETWORK_INPUTS
 from pipelines.training.ranking.train import TrainedRanker
-from pipelines.training.retrieval.export import user_inputs
+from pipelines.training.retrieval import user_inputs
 from pipelines.training.tf import Tensor, tf
-from serving.bundle import Bundle, write_spec
-from serving.bundle.layout import RANKER
-from serving.engine.ranking import ranker_inputs
+from serving.bundle import RANKER, Bundle, write_spec
+from serving.engine import ranker_inputs
 
 LEAST_OVERLAP = 0.98
 """Share of the first ten items that compression may not go below."""

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.training.config import RankingConfig
-from pipelines.training.fit.layers import Profile, Standardize
+from pipelines.training.fit import Profile, Standardize
 from pipelines.training.tf import Tensor, tf, tfrs, unconverted
 
 NETWORK_INPUTS = (

@@ -8,13 +8,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.evaluation.calibration import auc, calibration_error
+from pipelines.evaluation import auc, calibration_error
 from pipelines.training.config import RankingConfig
-from pipelines.training.data.training_data import VALIDATION, TrainingData
-from pipelines.training.fit.early_stopping import fit_with_early_stopping
-from pipelines.training.fit.layers import Standardize
-from pipelines.training.fit.paired_test import Figures
-from pipelines.training.fit.prefetch import prefetched
+from pipelines.training.data import VALIDATION, TrainingData
+from pipelines.training.fit import Figures, Standardize, fit_with_early_stopping, prefetched
 from pipelines.training.ranking.calibration import fit_platt
 from pipelines.training.ranking.dataset import RankingRows, ranking_rows, tasks_of, telling
 from pipelines.training.ranking.linear_warmup import fit_linear

@@ -1,6 +1,5 @@
 """Predicting ratings: biases, regression, neighbourhoods, SVD++ and their blend, cross-validated."""
 
-from pipelines.training.ratings.cross_validation import BLEND, RATING_MODELS, Errors, cross_validate
-from pipelines.training.ratings.ratings_table import Ratings
+import lazy_loader
 
-__all__ = ["BLEND", "RATING_MODELS", "Errors", "Ratings", "cross_validate"]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

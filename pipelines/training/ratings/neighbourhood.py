@@ -6,8 +6,7 @@ from typing import Literal, Self
 import numpy as np
 import scipy.sparse as sp
 
-from pipelines.training.baselines.interest_matrix import presence
-from pipelines.training.baselines.neighbours import largest_of_rows
+from pipelines.training.baselines import largest_of_rows, presence
 from pipelines.training.ratings.biases import Biases
 from pipelines.training.ratings.ratings_table import Floats, Integers, Ratings
 

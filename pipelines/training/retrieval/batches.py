@@ -8,9 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.training.config import RetrievalConfig
-from pipelines.training.data.training_data import UserStates
-from pipelines.training.data.user_snapshots import states_at
-from pipelines.training.fit.prefetch import prefetched
+from pipelines.training.data import UserStates, states_at
+from pipelines.training.fit import prefetched
 from pipelines.training.retrieval.packed_sequences import Arrays, PackedSequences
 from pipelines.training.tf import tf
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from pipelines.errors import TrainingError
-from pipelines.evaluation.split import TimeSplit
+from pipelines.evaluation import TimeSplit
 from pipelines.training.config import RetrievalConfig
 from pipelines.training.retrieval.model import SequenceRetrieval
 from pipelines.training.retrieval.named_weights import Names, named_tables, other_weights

@@ -5,17 +5,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.training.data.training_data import VALIDATION, TrainingData
-from pipelines.training.fit import litert_export
-from pipelines.training.fit.litert_export import Parity
+from pipelines.training.data import VALIDATION, TrainingData
+from pipelines.training.fit import Parity, litert_export
 from pipelines.training.retrieval.inference import Encoders
 from pipelines.training.retrieval.model import QUERY_INPUTS
 from pipelines.training.retrieval.search_projection import write_search
 from pipelines.training.retrieval.train import TrainedRetrieval
 from pipelines.training.tf import Tensor, tf
-from serving.bundle import Bundle, Spec, write_array
-from serving.bundle.layout import QUERY_ENCODER
-from serving.engine.ranking import UP_TO, Encoder
+from serving.bundle import QUERY_ENCODER, Bundle, Spec, write_array
+from serving.engine import UP_TO, Encoder
 
 Floats = npt.NDArray[np.float32]
 

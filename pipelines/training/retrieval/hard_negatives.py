@@ -33,7 +33,7 @@ def hard_negative_probabilities(
         share: Of the chances, in [0, 1].
     """
     rng = np.random.default_rng((batches.seed, part, 1))
-    rows = batches.tape.cut(batches.config.history_length, rng)
+    rows = batches.sequences.cut(batches.config.history_length, rng)
     rows = rows[: max(1, MINED_EVENTS // rows.shape[1])]
     batch = batches.batch(rows, rng)
     encoders = Encoders(model)
@@ -44,11 +44,11 @@ def hard_negative_probabilities(
     for start in range(0, len(places), EVENT_BATCH_SIZE):
         some = places[start : start + EVENT_BATCH_SIZE]
         scores = queries[start : start + EVENT_BATCH_SIZE] @ vectors.T
-        starts = batches.tape.rows[some] + 1
-        taken = batches.tape.next_ends[some] - starts
+        starts = batches.sequences.rows[some] + 1
+        taken = batches.sequences.next_ends[some] - starts
         at = np.repeat(np.arange(len(some)), taken)
         within = np.arange(len(at)) - np.repeat(np.cumsum(taken) - taken, taken)
-        items = batches.tape.events.items[np.repeat(starts, taken) + within]
+        items = batches.sequences.events.items[np.repeat(starts, taken) + within]
         scores[at, items] = -np.inf
         offered = np.argpartition(-scores, k - 1, axis=1)[:, :k]
         counts += np.bincount(offered.ravel(), minlength=len(vectors))

@@ -10,8 +10,7 @@ from pipelines.training.retrieval.ensemble import EnsembleTowers
 from pipelines.training.retrieval.model import QUERY_INPUTS, SequenceRetrieval
 from pipelines.training.tf import Tensor, tf
 from serving.bundle import Bundle
-from serving.engine.ranking import encoder_inputs
-from serving.engine.user_batch import UserBatch
+from serving.engine import UserBatch, encoder_inputs
 
 ITEM_BATCH_SIZE = 4_096
 USER_BATCH_SIZE = 256

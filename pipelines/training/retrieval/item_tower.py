@@ -11,13 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipelines.training.config import RetrievalConfig
-from pipelines.training.data.item_codes import (
-    CODE_COLUMNS,
-    attribute_codes,
-    code_texts,
-    price_levels,
-    title_words,
-)
+from pipelines.training.data import CODE_COLUMNS, attribute_codes, code_texts, price_levels, title_words
 from pipelines.training.tf import Tensor, tf
 
 

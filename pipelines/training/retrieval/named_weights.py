@@ -8,8 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.training.config import RetrievalConfig
-from pipelines.training.data.item_codes import VOCABULARY_WORDS
-from pipelines.training.data.training_data import PROFILE_VALUES
+from pipelines.training.data import PROFILE_VALUES, VOCABULARY_WORDS
 from pipelines.training.retrieval.item_tower import content_names
 from pipelines.training.retrieval.model import SequenceRetrieval
 from serving.bundle import Bundle

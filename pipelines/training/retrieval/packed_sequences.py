@@ -11,7 +11,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.training.data.interactions import Interactions
+from pipelines.training.data import Interactions
 
 Arrays = dict[str, npt.NDArray[Any]]
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from pipelines.training.config import Encoder, RetrievalConfig
-from pipelines.training.fit.layers import Profile, Standardize
+from pipelines.training.fit import Profile, Standardize
 from pipelines.training.retrieval.dropout import Dropout
 from pipelines.training.retrieval.sequence_mixers import MIXERS
 from pipelines.training.tf import Tensor, tf

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from serving.bundle import Bundle, write_array
-from serving.engine.candidates.sources import nearest, similarities, top_columns
+from serving.engine.candidates import nearest, similarities, top_columns
 
 Floats = npt.NDArray[np.float32]
 

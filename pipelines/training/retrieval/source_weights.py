@@ -7,13 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.training.candidate_generation import generate_candidates
-from pipelines.training.data.training_data import VALIDATION, TrainingData
-from pipelines.training.fit.paired_test import Figures, paired_z_score
+from pipelines.training.data import VALIDATION, TrainingData
+from pipelines.training.fit import Figures, paired_z_score
 from pipelines.training.item_statistics import write_quick_state
 from serving.bundle import Bundle, write_spec
-from serving.engine.candidates.retrieve import candidates_by_source, merge, parts_of
-from serving.engine.ranking import Encoder
-from serving.engine.user_batch import UserBatch
+from serving.engine import Encoder, UserBatch
+from serving.engine.candidates import candidates_by_source, merge, parts_of
 
 LEAST_SHARE = 0.005
 """Of the found items: what a source has to find alone to keep its places."""

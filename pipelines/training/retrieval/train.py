@@ -8,9 +8,8 @@ import numpy as np
 
 from pipelines.errors import TrainingError
 from pipelines.training.config import Encoder
-from pipelines.training.data.training_data import TrainingData
-from pipelines.training.fit.early_stopping import AveragingAdam, fit_with_early_stopping
-from pipelines.training.fit.layers import Standardize
+from pipelines.training.data import TrainingData
+from pipelines.training.fit import AveragingAdam, Standardize, fit_with_early_stopping
 from pipelines.training.retrieval.batches import Batches
 from pipelines.training.retrieval.checkpoint import Checkpoint
 from pipelines.training.retrieval.ensemble import EnsembleTowers, joined

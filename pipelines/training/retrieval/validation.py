@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.training.data.training_data import VALIDATION, TrainingData
-from pipelines.training.fit.paired_test import Figures
+from pipelines.training.data import VALIDATION, TrainingData
+from pipelines.training.fit import Figures
 from pipelines.training.retrieval.inference import Encoders
 from pipelines.training.retrieval.model import SequenceRetrieval
 from serving.bundle import Bundle

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.evaluation.split import TimeSplit
-from pipelines.training.data.training_data import TrainingData
+from pipelines.evaluation import TimeSplit
+from pipelines.training.data import TrainingData
 from pipelines.training.retrieval.checkpoint import Checkpoint, shaping
 from pipelines.training.retrieval.model import SequenceRetrieval
 from pipelines.training.retrieval.named_weights import NamedWeights, named_tables, other_weights

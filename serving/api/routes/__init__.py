@@ -1,1 +1,4 @@
-"""TODO serving/api/routes."""
+"""The routes, a module for each group: recommendations, events, catalogue, operations.
+
+A route translates a request, calls one service and translates the result.
+"""

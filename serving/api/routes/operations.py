@@ -6,7 +6,7 @@ from starlette.responses import Response
 from serving.api.problems import request_id_of
 from serving.api.responses import HealthOut, JsonAnswer, ReleaseOut
 from serving.metrics import CONTENT_TYPE
-from serving.releases.follower import facts_of
+from serving.releases import facts_of
 from serving.runtime import Runtime
 
 

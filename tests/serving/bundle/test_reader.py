@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from serving.bundle import ARRAYS, Bundle, BundleError, write_array, write_items
+from serving.bundle import ARRAYS, Bundle, write_array, write_items
+from serving.errors import BundleError
 from tests.serving.tiny_bundle import BANANA, BREAD, LAMP, PEAR
 
 

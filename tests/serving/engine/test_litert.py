@@ -6,10 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from serving.bundle import Bundle, BundleError, write_spec
+from serving.bundle import Bundle, write_spec
 from serving.engine.candidates.retrieve import Candidates, retrieve
 from serving.engine.ranking import Encoder, Ranker, as_candidates, encoder_inputs, ranker_inputs
 from serving.engine.user_batch import empty_user, user_batch
+from serving.errors import BundleError
 from tests.serving.tiny_bundle import BANANA, BREAD, BUTTER, CHEESE, LAMP, NOW, PEAR, SPEC, history
 
 ROWS = [history(("banana", "purchase", 1), ("bread", "purchase", 2)), history(("butter", "view", 1)), {}]

@@ -7,7 +7,8 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from serving.bundle import seal, write_key_pair
+from serving.bundle import write_key_pair
+from serving.bundle.seal import seal
 from tests.serving.model_registry import ModelRegistry
 from tests.serving.serving_process import ServingProcess, ids_of
 from tests.serving.shop_release import FACTS

@@ -7,8 +7,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from serving.bundle import BundleError
 from serving.engine.filtering import Filters
+from serving.errors import BundleError
 from serving.search.analysis import cleaned
 from serving.search.index import TextIndex, build
 from tests.serving.tiny_bundle import APPLE, BANANA, BREAD, BUTTER, CHEESE, LAMP, PEAR, ROLL, items

@@ -1,0 +1,5 @@
+from .config import BacktestConfig as BacktestConfig
+
+__all__ = [
+    "BacktestConfig",
+]

@@ -1,0 +1,5 @@
+from .sizes import Sizes as Sizes
+
+__all__ = [
+    "Sizes",
+]

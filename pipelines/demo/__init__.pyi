@@ -1,0 +1,5 @@
+from .cli import demo as demo
+
+__all__ = [
+    "demo",
+]

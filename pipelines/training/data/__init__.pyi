@@ -1,0 +1,67 @@
+from .feast_training_set import COUNTED as COUNTED
+from .feast_training_set import FINAL as FINAL
+from .feast_training_set import INTERACTIONS as INTERACTIONS
+from .feast_training_set import KEPT_WEIGHTS as KEPT_WEIGHTS
+from .feast_training_set import RETRIEVAL_USERS as RETRIEVAL_USERS
+from .feast_training_set import TEST as TEST
+from .feast_training_set import USERS as USERS
+from .feast_training_set import TrainingSet as TrainingSet
+from .histories import Histories as Histories
+from .interactions import CATALOGUE_SEED as CATALOGUE_SEED
+from .interactions import NOT_IN_HISTORIES as NOT_IN_HISTORIES
+from .interactions import EncodedShop as EncodedShop
+from .interactions import Interactions as Interactions
+from .interactions import read_shop as read_shop
+from .item_codes import CODE_COLUMNS as CODE_COLUMNS
+from .item_codes import VOCABULARY_WORDS as VOCABULARY_WORDS
+from .item_codes import attribute_codes as attribute_codes
+from .item_codes import code_texts as code_texts
+from .item_codes import price_levels as price_levels
+from .item_codes import title_words as title_words
+from .model_split import EvaluationPoint as EvaluationPoint
+from .model_split import LabelledPoint as LabelledPoint
+from .model_split import ModelSplit as ModelSplit
+from .model_split import Wanted as Wanted
+from .training_data import PROFILE_VALUES as PROFILE_VALUES
+from .training_data import VALIDATION as VALIDATION
+from .training_data import Requests as Requests
+from .training_data import TrainingData as TrainingData
+from .training_data import UserStates as UserStates
+from .training_data import type_codes as type_codes
+from .user_snapshots import state_instants as state_instants
+from .user_snapshots import states_at as states_at
+
+__all__ = [
+    "CATALOGUE_SEED",
+    "CODE_COLUMNS",
+    "COUNTED",
+    "FINAL",
+    "INTERACTIONS",
+    "KEPT_WEIGHTS",
+    "NOT_IN_HISTORIES",
+    "PROFILE_VALUES",
+    "RETRIEVAL_USERS",
+    "TEST",
+    "USERS",
+    "VALIDATION",
+    "VOCABULARY_WORDS",
+    "EncodedShop",
+    "EvaluationPoint",
+    "Histories",
+    "Interactions",
+    "LabelledPoint",
+    "ModelSplit",
+    "Requests",
+    "TrainingData",
+    "TrainingSet",
+    "UserStates",
+    "Wanted",
+    "attribute_codes",
+    "code_texts",
+    "price_levels",
+    "read_shop",
+    "state_instants",
+    "states_at",
+    "title_words",
+    "type_codes",
+]

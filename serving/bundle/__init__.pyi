@@ -1,0 +1,51 @@
+from .catalogue import levels_of as levels_of
+from .layout import ARRAYS as ARRAYS
+from .layout import ITEM_COLUMNS as ITEM_COLUMNS
+from .layout import ITEMS as ITEMS
+from .layout import QUERY_ENCODER as QUERY_ENCODER
+from .layout import RANKER as RANKER
+from .layout import TEXT_INDEX as TEXT_INDEX
+from .layout import ArrayFormat as ArrayFormat
+from .manifest import FORMAT as FORMAT
+from .manifest import FileFact as FileFact
+from .manifest import Manifest as Manifest
+from .reader import Bundle as Bundle
+from .reader import ItemFacts as ItemFacts
+from .seal import key_id as key_id
+from .seal import load_private_key as load_private_key
+from .seal import load_public_key as load_public_key
+from .seal import verify as verify
+from .seal import write_key_pair as write_key_pair
+from .spec import ProfileFeature as ProfileFeature
+from .spec import Spec as Spec
+from .spec import read_spec as read_spec
+from .spec import write_spec as write_spec
+from .writer import write_array as write_array
+from .writer import write_items as write_items
+
+__all__ = [
+    "ARRAYS",
+    "FORMAT",
+    "ITEMS",
+    "ITEM_COLUMNS",
+    "QUERY_ENCODER",
+    "RANKER",
+    "TEXT_INDEX",
+    "ArrayFormat",
+    "Bundle",
+    "FileFact",
+    "ItemFacts",
+    "Manifest",
+    "ProfileFeature",
+    "Spec",
+    "key_id",
+    "levels_of",
+    "load_private_key",
+    "load_public_key",
+    "read_spec",
+    "verify",
+    "write_array",
+    "write_items",
+    "write_key_pair",
+    "write_spec",
+]

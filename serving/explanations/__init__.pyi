@@ -1,0 +1,13 @@
+from .explainer import Anchor as Anchor
+from .explainer import Explainer as Explainer
+from .messages import MESSAGES as MESSAGES
+from .messages import sentence as sentence
+from .reasons import Reason as Reason
+
+__all__ = [
+    "MESSAGES",
+    "Anchor",
+    "Explainer",
+    "Reason",
+    "sentence",
+]

@@ -1,0 +1,5 @@
+from .recent_events import RecentEvents as RecentEvents
+
+__all__ = [
+    "RecentEvents",
+]

@@ -1,0 +1,5 @@
+from .shoppers import Shoppers as Shoppers
+
+__all__ = [
+    "Shoppers",
+]
