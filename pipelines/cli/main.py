@@ -64,7 +64,7 @@ def main(arguments: list[str] | None = None) -> None:
     arguments = sys.argv[1:] if arguments is None else arguments
     _hide_deprecations()
     try:
-        result: Any = aisle.main(args=arguments, standalone_mode=False)
+        result: Any = aisle.main(args=arguments, prog_name="aisle", standalone_mode=False)
     except click.exceptions.Abort:
         _fail("interrupted", arguments, code=130)
     except click.ClickException as error:

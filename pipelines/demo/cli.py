@@ -10,7 +10,6 @@ import click
 from infra.local.errors import StackError
 from infra.local.memory import PeakMemory
 from pipelines.demo import show
-from pipelines.demo.first_run import first_run
 from pipelines.demo.local_stack import Platform, platform
 from pipelines.demo.remembered import Finished, clear, shop_clock
 from pipelines.demo.report import read_report
@@ -34,6 +33,8 @@ REAL_SHOP = "complete-journey"
 @click.option("--fresh", is_flag=True, help="Forget what an earlier demo left, and begin anew.")
 def demo(*, exits: bool, as_json: bool, shop: Path | None, short: bool, fresh: bool) -> None:
     """Run the whole loop on real shop data, here, and keep it running until Ctrl-C."""
+    from pipelines.demo.first_run import first_run  # loads the lake: not for --help
+
     started = time.perf_counter()
     settings = load_demo_settings()
     console = Console()

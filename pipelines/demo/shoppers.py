@@ -1,14 +1,19 @@
 """Choosing shoppers worth looking at: a heavy, a middling and a light one first, then more of all kinds."""
 
+from __future__ import annotations
+
 import json
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.errors import DemoError
-from pipelines.lake import Lake
+
+if TYPE_CHECKING:
+    from pipelines.lake import Lake
 
 RECENT_DAYS = 28
 FIRST_QUANTILES = (0.95, 0.5, 0.15)

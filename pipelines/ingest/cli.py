@@ -6,7 +6,6 @@ from pathlib import Path
 import click
 
 from pipelines.ingest.report import IngestReport
-from pipelines.ingest.run import ingest as take_in
 from pipelines.runtime import Console, finish
 from pipelines.settings import load_settings
 
@@ -41,6 +40,8 @@ def ingest(
     SOURCE is a Parquet or CSV file or a folder of them, mysql://user:password@host/database, s3://bucket/prefix,
     complete-journey, or event-log. What the lake holds already is not stored twice.
     """
+    from pipelines.ingest.run import ingest as take_in  # loads polars and DuckDB: not for --help
+
     console = Console()
     with console.step(f"Taking in {', '.join(_without_password(source) for source in sources)}"):
         report = take_in(
