@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from serving.api import FiltersIn, RecommendationsIn, SearchIn
 from serving.clock import Clock
-from serving.engine import Filters, Recommendation, RecommendationRequest, UserBatch, with_live_events
+from serving.engine import RecommendationRequest, UserBatch, with_live_events
 from serving.engine.user_batch import user_batch
 from serving.errors import NoReleaseError, UnknownItemError
+from serving.explanations import Recommendation, recommend
 from serving.features import UserFeatures, UserRow
 from serving.metrics import Metrics
 from serving.releases import Release, Releases
@@ -28,7 +28,9 @@ class RecommendationService:
     clock: Clock
     metrics: Metrics
 
-    def recommend(self, request: RecommendationsIn) -> dict[str, Any]:
+    def recommend(
+        self, user_id: str | None, request: RecommendationRequest, language: str = "en"
+    ) -> dict[str, Any]:
         """One list, as the body of an answer without its request id.
 
         Raises:
@@ -37,54 +39,36 @@ class RecommendationService:
         release = self.releases.current
         if release is None:
             return self._popular(request)
-        user, degraded = self._user(release, request.user_id)
-        context = RecommendationRequest(
-            surface=request.surface,
-            k=request.k,
-            item_id=request.item_id,
-            relation=request.relation,
-            cart=tuple(request.cart),
-            category=request.category,
-            filters=filters_of(request.filters),
-        )
+        user, degraded = self._user(release, user_id)
         started = time.perf_counter()
-        (items,) = release.recommender.recommend(user, context, request.language)
+        (items,) = recommend(release.recommender, user, request, language)
         self.metrics.stage_seconds.labels("compute").observe(time.perf_counter() - started)
         return {
             **self._heading(release, degraded),
             "surface": request.surface,
-            "items": [item_json(item) for item in items],
+            "items": items,
         }
 
-    def search(self, request: SearchIn) -> dict[str, Any]:
+    def search(self, user_id: str | None, request: SearchRequest) -> dict[str, Any]:
         """One page of results with facets, as the body of an answer without its request id.
 
         Raises:
             NoReleaseError: There is no release, and so no index.
         """
         release = self._release()
-        user, degraded = self._user(release, request.user_id)
+        user, degraded = self._user(release, user_id)
         started = time.perf_counter()
-        answer = release.search.search(
-            SearchRequest(
-                text=request.search_query,
-                k=request.k,
-                offset=request.offset,
-                filters=filters_of(request.filters),
-                language=request.language,
-            ),
-            user,
-        )
+        answer = release.search.search(request, user)
         self.metrics.stage_seconds.labels("compute").observe(time.perf_counter() - started)
         return {
             **self._heading(release, degraded),
-            "search_query": request.search_query,
+            "search_query": request.text,
             "total": answer.total,
             "match": answer.match,
             "message": answer.message,
             "did_you_mean": answer.did_you_mean,
             "facets": answer.facets,
-            "items": [item_json(item) for item in answer.items],
+            "items": answer.items,
         }
 
     def item(self, item_id: str) -> dict[str, Any]:
@@ -166,17 +150,17 @@ class RecommendationService:
         served = None if release is None else {"version": release.version, "digest": release.manifest_sha256}
         return {"release": served, "degraded": parts}
 
-    def _popular(self, request: RecommendationsIn) -> dict[str, Any]:
+    def _popular(self, request: RecommendationRequest) -> dict[str, Any]:
         """What shoppers turn to most by the events received here: honest while there is no release."""
-        wishes = request.filters
+        filters = request.filters
         needs_catalogue = (
             request.surface == "category"
-            or wishes.category is not None
-            or wishes.brands
-            or wishes.min_price is not None
-            or wishes.max_price is not None
+            or filters.category is not None
+            or filters.brands
+            or filters.min_price is not None
+            or filters.max_price is not None
         )
-        left_out = {request.item_id, *request.cart, *wishes.exclude_ids}
+        left_out = {request.item_id, *request.cart, *filters.exclude_ids}
         popular = [] if needs_catalogue else self.live.popular(request.k + len(left_out))
         chosen = [(item_id, weight) for item_id, weight in popular if item_id not in left_out][: request.k]
         if not chosen:
@@ -185,51 +169,22 @@ class RecommendationService:
             **self._heading(None, ()),
             "surface": request.surface,
             "items": [
-                {
-                    "rank": rank,
-                    "item_id": item_id,
-                    "title": None,
-                    "brand": None,
-                    "category": None,
-                    "price": None,
-                    "image_url": None,
-                    "score": weight,
-                    "source": "popularity",
-                    "reason": "Popular right now",
-                    "reason_code": "popular",
-                }
+                Recommendation(
+                    rank=rank,
+                    item_id=item_id,
+                    title=None,
+                    brand=None,
+                    category=None,
+                    price=None,
+                    image_url=None,
+                    score=weight,
+                    source="popularity",
+                    reason="Popular right now",
+                    reason_code="popular",
+                )
                 for rank, (item_id, weight) in enumerate(chosen, start=1)
             ],
         }
-
-
-def filters_of(wishes: FiltersIn) -> Filters:
-    """The request's wishes as the recommending core knows them."""
-    return Filters(
-        category=wishes.category,
-        brands=tuple(wishes.brands),
-        min_price=wishes.min_price,
-        max_price=wishes.max_price,
-        in_stock_only=wishes.in_stock_only,
-        exclude_ids=tuple(wishes.exclude_ids),
-    )
-
-
-def item_json(item: Recommendation) -> dict[str, Any]:
-    """One item of a list, as JSON."""
-    return {
-        "rank": item.rank,
-        "item_id": item.item_id,
-        "title": item.title,
-        "brand": item.brand,
-        "category": item.category,
-        "price": item.price,
-        "image_url": item.image_url,
-        "score": item.score,
-        "source": item.source,
-        "reason": item.reason,
-        "reason_code": item.reason_code,
-    }
 
 
 def no_release_sentence(releases: Releases) -> str:

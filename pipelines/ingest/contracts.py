@@ -10,20 +10,17 @@ from datetime import UTC, datetime
 import dataframely as dy
 import polars as pl
 
-EVENT_TYPES = ("impression", "search", "view", "cart", "purchase", "rating")
-"""What a user can do in every shop; a mapping can add types of its own."""
+from serving.events import (
+    EARLIEST,
+    EVENT_TYPES,
+    HIGHEST_PRICE,
+    HIGHEST_RATING,
+    IDENTIFIER,
+    LONGEST_ID,
+)
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 """What the shop does not date was known from here on."""
-
-EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
-"""No shop's record is older; before it lie zeros, and numbers that were no times."""
-
-IDENTIFIER = r"^\P{Cc}{1,256}$"
-"""One to 256 characters, none of them a control character."""
-
-HIGHEST_PRICE = 1e9
-HIGHEST_RATING = 100.0
 
 ROW = "_row"
 """Number of the row in its batch."""
@@ -77,7 +74,7 @@ def reason(rule: str) -> str:
 
 
 def _identifier(*, nullable: bool = False) -> dy.String:
-    return dy.String(nullable=nullable, regex=IDENTIFIER)
+    return dy.String(nullable=nullable, regex=IDENTIFIER, max_length=LONGEST_ID)
 
 
 def _number(highest: float | None = None) -> dy.Float64:

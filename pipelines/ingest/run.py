@@ -17,7 +17,7 @@ from pipelines.errors import IngestError
 from pipelines.ingest.batch import Batch, Broken, Source, Window
 from pipelines.ingest.cleaning import clean
 from pipelines.ingest.columns import TABLES
-from pipelines.ingest.contracts import EVENT_TYPES, contract
+from pipelines.ingest.contracts import contract
 from pipelines.ingest.enrich import STATE_IDS, complete, conflicts, date_states
 from pipelines.ingest.mapping import Mapping, load_mapping
 from pipelines.ingest.open_source import open_source
@@ -26,6 +26,7 @@ from pipelines.ingest.report import IngestReport, TableReport
 from pipelines.ingest.watermarks import remember
 from pipelines.lake import SCHEMAS, Lake, open_lake
 from pipelines.settings import Settings
+from serving.events import EVENT_TYPES
 
 CLOCK_SKEW = timedelta(hours=1)
 """How far a shop's clock may be ahead of ours."""

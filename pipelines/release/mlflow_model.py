@@ -18,9 +18,10 @@ from mlflow.pyfunc.model import PythonModel, PythonModelContext
 from serving.bundle import Bundle
 from serving.engine import RecommendationRequest, Recommender
 from serving.engine.user_batch import user_batch
+from serving.explanations import recommend
 
 K = 10
-TOLD = ("item_id", "title", "price", "score", "source", "reason")
+FIELDS = ("item_id", "title", "price", "score", "source", "reason")
 
 
 class ReleaseModel(PythonModel):
@@ -45,8 +46,8 @@ class ReleaseModel(PythonModel):
             item_id=row.get("item_id"),
             category=row.get("category"),
         )
-        (recommended,) = self._recommender.recommend(users, wanted)
-        return {"items": [{name: getattr(item, name) for name in TOLD} for item in recommended]}
+        (recommended,) = recommend(self._recommender, users, wanted)
+        return {"items": [{name: getattr(item, name) for name in FIELDS} for item in recommended]}
 
 
 def _rows(table: pd.DataFrame) -> list[dict[str, Any]]:

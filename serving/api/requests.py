@@ -1,7 +1,7 @@
 """What requests may hold: strict models, so that a wrong field is an error and never silently ignored."""
 
-from datetime import datetime
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
     AwareDatetime,
@@ -16,17 +16,30 @@ from pydantic import (
     model_validator,
 )
 
+from serving.engine import Filters, RecommendationRequest
+from serving.events import (
+    HIGHEST_POSITION,
+    HIGHEST_PRICE,
+    HIGHEST_QUANTITY,
+    HIGHEST_RATING,
+    IDENTIFIER,
+    LONGEST_ID,
+    Event,
+    RejectedEvent,
+)
+from serving.search import SearchRequest
+
 LARGEST_LIST = 100
 """Items that one answer holds at most."""
 
 LARGEST_BATCH = 1000
 """Events that one request holds at most."""
 
-EARLIEST_EVENT_YEAR = 1990
-"""Events before this year are a broken clock."""
-
-Identifier = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
-"""Id that the shop gives: 1 to 128 characters, none of them a control character."""
+Identifier = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_ID, pattern=IDENTIFIER),
+]
+"""Id that the shop gives, without blanks around it, as ingest takes it."""
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
 """Name of a category or a brand, as the catalogue writes it."""
@@ -36,7 +49,7 @@ Language = Annotated[
     StringConstraints(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}$"),
     Field(description="Language tag of the reasons and messages; English where there is no translation."),
 ]
-Money = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+Money = Annotated[float, Field(ge=0, le=HIGHEST_PRICE, allow_inf_nan=False)]
 Instant = Annotated[AwareDatetime, Strict(strict=False)]
 
 
@@ -59,6 +72,17 @@ class FiltersIn(Contract):
     max_price: Annotated[Money | None, Field(description="Highest price, inclusive.")] = None
     in_stock_only: Annotated[bool, Field(description="Leave out what cannot be bought now.")] = True
     exclude_ids: Annotated[list[Identifier], Field(max_length=1000, description="Items to leave out.")] = []
+
+    def filters(self) -> Filters:
+        """The same, as the engine knows them."""
+        return Filters(
+            category=self.category,
+            brands=tuple(self.brands),
+            min_price=self.min_price,
+            max_price=self.max_price,
+            in_stock_only=self.in_stock_only,
+            exclude_ids=tuple(self.exclude_ids),
+        )
 
     @model_validator(mode="after")
     def _prices_in_order(self) -> "FiltersIn":
@@ -110,6 +134,18 @@ class RecommendationsIn(Contract):
     filters: FiltersIn = FiltersIn()
     language: Language = "en"
 
+    def request(self) -> RecommendationRequest:
+        """The same, as the engine knows it."""
+        return RecommendationRequest(
+            surface=self.surface,
+            k=self.k,
+            item_id=self.item_id,
+            relation=self.relation,
+            cart=tuple(self.cart),
+            category=self.category,
+            filters=self.filters.filters(),
+        )
+
     @model_validator(mode="after")
     def _surface_has_its_field(self) -> "RecommendationsIn":
         if self.surface == "item" and self.item_id is None:
@@ -146,6 +182,10 @@ class SearchIn(Contract):
     filters: FiltersIn = FiltersIn()
     language: Language = "en"
 
+    def request(self) -> SearchRequest:
+        """The same, as the search engine knows it."""
+        return SearchRequest(self.search_query, self.k, self.offset, self.filters.filters(), self.language)
+
 
 class EventIn(Contract):
     """Something that a shopper did."""
@@ -169,11 +209,13 @@ class EventIn(Contract):
     search_query: Annotated[
         str | None, StringConstraints(max_length=256), Field(description="Words searched.")
     ] = None
-    quantity: Annotated[float | None, Field(gt=0, le=1e6, allow_inf_nan=False)] = None
+    quantity: Annotated[float | None, Field(gt=0, le=HIGHEST_QUANTITY, allow_inf_nan=False)] = None
     price: Annotated[Money | None, Field(description="Price paid for one unit.")] = None
-    rating: Annotated[float | None, Field(ge=-1e6, le=1e6, allow_inf_nan=False)] = None
+    rating: Annotated[float | None, Field(ge=0, le=HIGHEST_RATING, allow_inf_nan=False)] = None
     request_id: Annotated[Identifier | None, Field(description="The answer that showed the item.")] = None
-    position: Annotated[int | None, Field(ge=1, le=10_000, description="Rank in that answer, from 1.")] = None
+    position: Annotated[
+        int | None, Field(ge=1, le=HIGHEST_POSITION, description="Rank in that answer, from 1.")
+    ] = None
     surface: Annotated[Identifier | None, Field(description="Where it happened: home, item, cart …")] = None
     source: Annotated[Identifier, Field(description="Which program sent it.")] = "api"
 
@@ -188,18 +230,16 @@ class EventIn(Contract):
             raise ValueError("an event of type 'rating' needs rating")
         return self
 
-
-class RejectedEvent(BaseModel):
-    """An event of a batch that could not be read, with the reasons."""
-
-    reasons: list[str]
+    def event(self) -> Event:
+        """The same, as intake and ingest know it."""
+        return Event(**self.model_dump())
 
 
 def _keep_reasons(value: Any, read: ValidatorFunctionWrapHandler) -> "EventIn | RejectedEvent":
     try:
         event: EventIn = read(value)
     except ValidationError as error:
-        return RejectedEvent(reasons=[describe(detail) for detail in error.errors(include_url=False)])
+        return RejectedEvent(tuple(describe(detail) for detail in error.errors(include_url=False)))
     return event
 
 
@@ -230,6 +270,11 @@ class EventsIn(Contract):
         list[Annotated[EventIn, WrapValidator(_keep_reasons)]], Field(min_length=1, max_length=LARGEST_BATCH)
     ]
 
+    def judged(self) -> list[Event | RejectedEvent]:
+        """Each event as intake knows it; one that could not be read with its reasons."""
+        batch: Sequence[object] = self.events
+        return [one.event() if isinstance(one, EventIn) else cast("RejectedEvent", one) for one in batch]
+
 
 def describe(error: Any) -> str:
     """One validation error as a sentence: the field, what was expected and what was received."""
@@ -244,8 +289,3 @@ def shortened(value: object, limit: int = 80) -> str:
     """`value` as a person would recognise it, at most `limit` characters."""
     shown = repr(value) if not isinstance(value, (dict, list)) else f"{type(value).__name__} of {len(value)}"
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
-
-
-def is_plausible(event_at: datetime, latest: datetime) -> bool:
-    """Whether an event can have happened at that instant, `latest` being the last that may be."""
-    return event_at.year >= EARLIEST_EVENT_YEAR and event_at <= latest

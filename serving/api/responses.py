@@ -1,11 +1,14 @@
 """What answers hold, for the OpenAPI document; the answers themselves are written straight to JSON."""
 
-from typing import Any, Literal
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Literal, get_type_hints
 
 import msgspec
 import numpy as np
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, create_model
 from starlette.responses import Response
+
+from serving.explanations import Recommendation
 
 
 class JsonAnswer(Response):
@@ -44,20 +47,17 @@ class Answer(BaseModel):
     )
 
 
-class Item(BaseModel):
-    """One item of a list."""
-
-    rank: int
-    item_id: str
-    title: str | None
-    brand: str | None
-    category: str | None
-    price: float | None
-    image_url: str | None
-    score: float = Field(description="What the list is sorted by; comparable within one list only.")
-    source: str = Field(description="What offered the item: two_tower, personal, item_knn, popularity …")
-    reason: str = Field(description="Why it is here, for a shopper to read.")
-    reason_code: str = Field(description="The same, for programs.")
+if TYPE_CHECKING:
+    Item = Recommendation
+else:
+    Item = create_model(
+        "Item",
+        __doc__="One item of a list.",
+        **{
+            one.name: (kind, Field(description=one.metadata["description"]))
+            for one, kind in zip(fields(Recommendation), get_type_hints(Recommendation).values(), strict=True)
+        },
+    )
 
 
 class RecommendationsOut(Answer):

@@ -1,4 +1,8 @@
 from .catalogue import levels_of as levels_of
+from .event_types import EVENT_WEIGHTS as EVENT_WEIGHTS
+from .event_types import NOT_HISTORY as NOT_HISTORY
+from .event_types import liking_weights as liking_weights
+from .event_types import undeclared as undeclared
 from .layout import ARRAYS as ARRAYS
 from .layout import ITEM_COLUMNS as ITEM_COLUMNS
 from .layout import ITEMS as ITEMS
@@ -25,9 +29,11 @@ from .writer import write_items as write_items
 
 __all__ = [
     "ARRAYS",
+    "EVENT_WEIGHTS",
     "FORMAT",
     "ITEMS",
     "ITEM_COLUMNS",
+    "NOT_HISTORY",
     "QUERY_ENCODER",
     "RANKER",
     "TEXT_INDEX",
@@ -40,9 +46,11 @@ __all__ = [
     "Spec",
     "key_id",
     "levels_of",
+    "liking_weights",
     "load_private_key",
     "load_public_key",
     "read_spec",
+    "undeclared",
     "verify",
     "write_array",
     "write_items",

@@ -9,8 +9,11 @@ from typing import Any
 from serving.bundle.layout import SPEC
 from serving.errors import BundleError
 
-SOURCES = ("two_tower", "personal", "item_knn", "followers", "lookalikes", "popularity")
-"""Every candidate source that the core knows."""
+SOURCES = ("two_tower", "buy_again", "item_knn", "next_items", "content_similar", "popularity")
+"""Candidate sources of a `spec.json` that names none."""
+
+RENAMED_SOURCES = {"personal": "buy_again", "followers": "next_items", "lookalikes": "content_similar"}
+"""Names of candidate sources in bundles written before, and what they are called now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class Spec:
     event_weights: Mapping[str, float] = field(
         default_factory=lambda: {"purchase": 1.0, "cart": 0.3, "view": 0.1}
     )
-    """What an event of a type counts in the sources made from history; types not named count 0.1."""
+    """What an event of a type counts in sources made from history; `EVENT_WEIGHTS` where it is not named."""
     repeats: bool = True
     """Whether an item that a user had before may be offered again."""
     personal_half_life_days: float = 90.0
@@ -60,10 +63,10 @@ class Spec:
     source_weights: Mapping[str, float] = field(
         default_factory=lambda: {
             "two_tower": 1.0,
-            "personal": 2.0,
+            "buy_again": 2.0,
             "item_knn": 1.0,
-            "followers": 1.0,
-            "lookalikes": 0.5,
+            "next_items": 1.0,
+            "content_similar": 0.5,
             "popularity": 0.5,
         }
     )
@@ -85,9 +88,8 @@ class Spec:
                 f"{SPEC}: expected history_length_retrieval <= history_length {self.history_length}, "
                 f"received {self.history_length_retrieval}."
             )
-        unknown = sorted(set(self.sources) - set(SOURCES))
-        if unknown or len(set(self.sources)) != len(self.sources):
-            raise BundleError(f"{SPEC}: expected distinct sources out of {SOURCES}, received {self.sources}.")
+        if not self.sources or len(set(self.sources)) != len(self.sources):
+            raise BundleError(f"{SPEC}: expected distinct sources, at least one, received {self.sources}.")
         if not self.event_types or self.code_columns[:1] != ("item",):
             raise BundleError(
                 f"{SPEC}: expected at least one event type and code_columns that start with 'item', "
@@ -137,12 +139,19 @@ def _typed(name: str, value: Any) -> Any:
         if name == "repeats":
             return _boolean(value)
         if name in _WEIGHTS:
-            return {str(key): float(weight) for key, weight in value.items()}
+            weights = {str(key): float(weight) for key, weight in value.items()}
+            return _renamed(weights) if name == "source_weights" else weights
         if name == "profile_features":
             return tuple(ProfileFeature(str(entry["name"]), _strings(entry["values"])) for entry in value)
+        if name == "sources":
+            return tuple(RENAMED_SOURCES.get(source, source) for source in _strings(value))
         return _strings(value)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise BundleError(f"{SPEC}: field {name} cannot be read: {error!r}.") from error
+
+
+def _renamed(weights: dict[str, float]) -> dict[str, float]:
+    return {RENAMED_SOURCES.get(source, source): weight for source, weight in weights.items()}
 
 
 def _integer(value: Any) -> int:

@@ -1,31 +1,26 @@
 """Lists for the surfaces of a shop: home, item, cart and category, for known and unknown shoppers."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
-from serving.bundle import Bundle, levels_of
-from serving.engine.candidates import Candidates, Mask, most_popular
+from serving.bundle import Bundle
+from serving.engine.candidates import Candidates, Mask, most_popular, source_named
 from serving.engine.candidates.retrieve import retrieve
+from serving.engine.purchase_history import PurchaseHistory, purchase_history
 from serving.engine.ranking import Encoder, Ranker, as_candidates
 from serving.engine.related_items import complements_of, popular_fallback, similar_items
-from serving.engine.request import RankedLists, Recommendation, RecommendationRequest, Relation
-from serving.engine.reranking import PurchaseHistory, RerankSettings, purchase_history, rerank
+from serving.engine.request import RankedLists, RecommendationRequest, Relation
+from serving.engine.reranking import RerankSettings
+from serving.engine.reranking.rerank import rerank
 from serving.engine.user_batch import UserBatch, empty_user
-from serving.explanations import Anchor, Explainer, Reason
-
-__all__ = ["RankedLists", "Recommendation", "RecommendationRequest", "Recommender"]
 
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int32]
 
 RELATED_SOURCES = ("similar", "bought_together")
 """Sources of the item and cart surfaces."""
-
-SPECIFICITY = {"personal": 3, "item_knn": 2, "followers": 2, "lookalikes": 1, "two_tower": 1}
-"""How much a source knows of the shopper."""
 
 RERANKING: dict[str, RerankSettings] = {
     "home": RerankSettings(),
@@ -46,9 +41,10 @@ class Recommender:
         """Open the graphs that the bundle has; without them the candidate sources alone make the lists.
 
         Raises:
-            BundleError: a graph is not what the bundle's spec says.
+            BundleError: A graph is not what the spec says, or the spec names an unknown candidate source.
         """
         self.bundle = bundle
+        self._specificity = [source_named(name).specificity * 1e-4 for name in bundle.spec.sources]
         self.source_names = tuple(dict.fromkeys((*bundle.spec.sources, "popularity", *RELATED_SOURCES)))
         self._encoder = Encoder(bundle) if bundle.query_encoder_path else None
         self._ranker = Ranker(bundle) if bundle.ranker_path else None
@@ -57,42 +53,29 @@ class Recommender:
         """Run the whole chain once for nobody, so that the first shopper does not wait."""
         nobody = empty_user(self.bundle)
         self.discounted_rank(nobody, self.bundle.popularity_order[None, :10], None)
-        self.recommend(nobody, RecommendationRequest())
-
-    def recommend(
-        self, users: UserBatch, context: RecommendationRequest, language: str = "en"
-    ) -> list[list[Recommendation]]:
-        """One list per user, best first, with names, prices and reasons."""
-        rhythms = purchase_history(self.bundle, users)
-        ranked = self.rank_items(users, context, rhythms)
-        anchors, category = self._anchors(context), self._category_name(context)
-        lists = []
-        for row in range(len(users)):
-            explainer = Explainer(self.bundle, users.rows(slice(row, row + 1)), rhythms.of_user(row))
-            lists.append(self._described(ranked, row, explainer, anchors, category, language))
-        return lists
+        self.rank_items(nobody, RecommendationRequest())
 
     def rank_items(
-        self, users: UserBatch, context: RecommendationRequest, rhythms: PurchaseHistory | None = None
+        self, users: UserBatch, request: RecommendationRequest, history: PurchaseHistory | None = None
     ) -> RankedLists:
         """The same lists as arrays, without texts; evaluation reads these."""
         bundle = self.bundle
-        rhythms = purchase_history(bundle, users) if rhythms is None else rhythms
-        filters = replace(context.filters, exclude_ids=(*context.filters.exclude_ids, *context.cart))
+        history = purchase_history(bundle, users) if history is None else history
+        filters = replace(request.filters, exclude_ids=(*request.filters.exclude_ids, *request.cart))
         allowed = filters.mask(bundle)
-        if context.surface == "item" and (item := bundle.index_of(context.item_id)) >= 0:
-            return self._related(users, context, [item], context.relation, allowed, rhythms)
-        in_cart = bundle.indices_of(context.cart)
-        if context.surface == "cart" and (in_cart >= 0).any():
+        if request.surface == "item" and (item := bundle.index_of(request.item_id)) >= 0:
+            return self._related(users, request, [item], request.relation, allowed, history)
+        in_cart = bundle.indices_of(request.cart)
+        if request.surface == "cart" and (in_cart >= 0).any():
             return self._related(
-                users, context, in_cart[in_cart >= 0].tolist(), "bought_together", allowed, rhythms
+                users, request, in_cart[in_cart >= 0].tolist(), "bought_together", allowed, history
             )
-        if context.category and context.surface in ("category", "item"):
-            inside = bundle.catalogue.within(context.category)
+        if request.category and request.surface in ("category", "item"):
+            inside = bundle.catalogue.within(request.category)
             inside = inside if allowed is None else inside & allowed
             # A category that the release does not know: what is good anywhere, rather than nothing.
             allowed = inside if inside.any() else allowed
-        return self._personal(users, context, allowed, rhythms)
+        return self._personal(users, request, allowed, history)
 
     def discounted_rank(self, users: UserBatch, items: Integers, allowed: Mask | None) -> Floats:
         """[B, T] how high each item stands in the ranker's order of `items`: 1 / log2(1 + place).
@@ -114,7 +97,7 @@ class Recommender:
         return np.where(candidates.items >= 0, 1 / places, np.float32(-np.inf))
 
     def _personal(
-        self, users: UserBatch, context: RecommendationRequest, allowed: Mask | None, rhythms: PurchaseHistory
+        self, users: UserBatch, request: RecommendationRequest, allowed: Mask | None, history: PurchaseHistory
     ) -> RankedLists:
         """Home and category: the whole chain; what is popular for those of whom no event is known."""
         bundle, shape = self.bundle, (len(users), self.bundle.spec.candidates)
@@ -127,25 +110,24 @@ class Recommender:
             queries = self._encoder.encode(some) if self._encoder else None
             candidates = retrieve(bundle, some, queries, allowed=allowed)
             # Where two sources put an item equally high, the one that knows more of the shopper is named.
-            telling = [SPECIFICITY.get(source, 0) * 1e-4 for source in bundle.spec.sources]
             lists.items[warm] = candidates.items
             lists.scores[warm] = self._scores(some, candidates)
-            lists.sources[warm] = np.argmax(candidates.source_scores + np.array(telling), axis=2)
+            lists.sources[warm] = np.argmax(candidates.source_scores + np.array(self._specificity), axis=2)
         if not warm.all():
             popular = most_popular(bundle, shape[1], allowed)
             cold = np.ix_(~warm, np.arange(len(popular)))
             lists.items[cold], lists.scores[cold] = popular, bundle.popularity[popular]
             lists.sources[cold] = self.source_names.index("popularity")
-        return self._finished(users, context, lists, context.surface, rhythms)
+        return self._finished(users, request, lists, request.surface, history)
 
     def _related(
         self,
         users: UserBatch,
-        context: RecommendationRequest,
+        request: RecommendationRequest,
         anchors: list[int],
         relation: Relation,
         allowed: Mask | None,
-        rhythms: PurchaseHistory,
+        history: PurchaseHistory,
     ) -> RankedLists:
         """Item and cart: what is related, in an order that also knows the shopper; then what is popular."""
         bundle, width = self.bundle, self.bundle.spec.candidates
@@ -154,7 +136,7 @@ class Recommender:
         else:
             strength = complements_of(bundle, anchors, allowed, width)
         related = np.argsort(-strength, kind="stable")[: np.count_nonzero(strength)].astype(np.int32)
-        filler = popular_fallback(bundle, anchors, related, allowed, context.k - len(related))
+        filler = popular_fallback(bundle, anchors, related, allowed, request.k - len(related))
         items = np.tile(np.concatenate([related, filler]), (len(users), 1))
         scores = np.zeros(items.shape, np.float32)
         scores[:, : len(related)] = strength[related] / max(float(strength.max()), 1e-9)
@@ -165,69 +147,17 @@ class Recommender:
             scores[warm, : len(related)] += PERSONAL_WEIGHT[relation] * own
         sources = np.full(items.shape, self.source_names.index(relation), np.int8)
         sources[:, len(related) :] = self.source_names.index("popularity")
-        return self._finished(users, context, RankedLists(items, scores, sources), relation, rhythms)
+        return self._finished(users, request, RankedLists(items, scores, sources), relation, history)
 
     def _finished(
         self,
         users: UserBatch,
-        context: RecommendationRequest,
+        request: RecommendationRequest,
         lists: RankedLists,
         kind: str,
-        rhythms: PurchaseHistory,
+        history: PurchaseHistory,
     ) -> RankedLists:
         """The lists sorted by score, re-ranked and cut to k."""
         lists = lists.reordered(np.argsort(-lists.scores, axis=1, kind="stable"))
-        settings = context.reranking or RERANKING.get(kind, RerankSettings())
-        return lists.reordered(rerank(self.bundle, users, lists.items, settings, rhythms)[:, : context.k])
-
-    def _described(
-        self,
-        ranked: RankedLists,
-        row: int,
-        explainer: Explainer,
-        anchors: Sequence[Anchor],
-        category: str | None,
-        language: str,
-    ) -> list[Recommendation]:
-        shown = int(np.count_nonzero(ranked.items[row] >= 0))
-        answer = []
-        for place in range(shown):
-            item, source = int(ranked.items[row, place]), self.source_names[ranked.sources[row, place]]
-            reason = explainer.explain(item, source, anchors, category)
-            score = float(ranked.scores[row, place])
-            answer.append(recommendation(self.bundle, item, score, place + 1, source, reason, language))
-        return answer
-
-    def _anchors(self, context: RecommendationRequest) -> list[Anchor]:
-        if context.surface == "item" and (item := self.bundle.index_of(context.item_id)) >= 0:
-            return [Anchor(item, complement=context.relation == "bought_together")]
-        if context.surface != "cart":
-            return []
-        return [Anchor(item, True) for item in self.bundle.indices_of(context.cart).tolist() if item >= 0]
-
-    def _category_name(self, context: RecommendationRequest) -> str | None:
-        """The last level of the category that the list is about, as the catalogue writes it."""
-        category = context.category if context.surface in ("category", "item") else None
-        levels = levels_of(category or context.filters.category or "")
-        codes = self.bundle.catalogue.codes_within(levels)
-        return self.bundle.catalogue.levels[codes[0]][len(levels) - 1] if len(codes) else None
-
-
-def recommendation(
-    bundle: Bundle, item: int, score: float, rank: int, source: str, reason: Reason, language: str
-) -> Recommendation:
-    """One item of an answer, from its index."""
-    facts = bundle.item(item)
-    return Recommendation(
-        item_id=facts.item_id,
-        title=facts.title,
-        brand=facts.brand,
-        category=facts.category,
-        price=facts.price,
-        image_url=facts.image_url,
-        score=score,
-        rank=rank,
-        source=source,
-        reason=reason.text(language),
-        reason_code=reason.code,
-    )
+        settings = request.reranking or RERANKING.get(kind, RerankSettings())
+        return lists.reordered(rerank(self.bundle, users, lists.items, settings, history)[:, : request.k])

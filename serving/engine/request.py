@@ -54,24 +54,3 @@ class RankedLists:
             np.take_along_axis(self.scores, order, 1),
             np.take_along_axis(self.sources, order, 1),
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Recommendation:
-    """One item of an answer."""
-
-    item_id: str
-    title: str
-    brand: str | None
-    category: str | None
-    price: float | None
-    image_url: str | None
-    score: float
-    rank: int
-    """1-based."""
-    source: str
-    """The candidate source that offered the item best."""
-    reason: str
-    """Why it is here, as a sentence for the shopper."""
-    reason_code: str
-    """The same for programs: a key of `serving.explanations.reasons.SENTENCES`."""

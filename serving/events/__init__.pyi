@@ -1,9 +1,31 @@
 from .intake import EventIntake as EventIntake
 from .log import EventLog as EventLog
 from .log import read_events as read_events
+from .schema import EARLIEST as EARLIEST
+from .schema import EVENT_TYPES as EVENT_TYPES
+from .schema import HIGHEST_POSITION as HIGHEST_POSITION
+from .schema import HIGHEST_PRICE as HIGHEST_PRICE
+from .schema import HIGHEST_QUANTITY as HIGHEST_QUANTITY
+from .schema import HIGHEST_RATING as HIGHEST_RATING
+from .schema import IDENTIFIER as IDENTIFIER
+from .schema import LONGEST_ID as LONGEST_ID
+from .schema import Event as Event
+from .schema import RejectedEvent as RejectedEvent
+from .schema import is_plausible as is_plausible
 
 __all__ = [
+    "EARLIEST",
+    "EVENT_TYPES",
+    "HIGHEST_POSITION",
+    "HIGHEST_PRICE",
+    "HIGHEST_QUANTITY",
+    "HIGHEST_RATING",
+    "IDENTIFIER",
+    "LONGEST_ID",
+    "Event",
     "EventIntake",
     "EventLog",
+    "RejectedEvent",
+    "is_plausible",
     "read_events",
 ]

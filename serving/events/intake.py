@@ -5,13 +5,13 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, timedelta
+from datetime import timedelta
 from typing import Any, Literal
 
-from serving.api import EventIn, RejectedEvent, is_plausible
 from serving.clock import Clock
 from serving.errors import EventLogError
 from serving.events.log import EventLog
+from serving.events.schema import Event, RejectedEvent, is_plausible
 from serving.sessions import RecentEvents
 
 REMEMBERED_IDS = 500_000
@@ -58,28 +58,28 @@ class EventIntake:
             if isinstance(event.get("event_at"), str) and isinstance(event.get("user_id"), str):
                 self._live.add([event])
 
-    async def take(self, batch: Sequence[EventIn | RejectedEvent]) -> list[IntakeResult]:
+    async def take(self, batch: Sequence[Event | RejectedEvent]) -> list[IntakeResult]:
         """Judge and keep the events; when this returns, those accepted are on disk.
 
         Raises:
             EventLogError: They could not be made durable; none of this batch is kept.
         """
-        verdicts: list[IntakeResult] = []
+        results: list[IntakeResult] = []
         rows: dict[str, dict[str, Any]] = {}
         writing: set[asyncio.Task[None]] = set()
         for index, event in enumerate(batch):
             if isinstance(event, RejectedEvent):
-                verdicts.append(IntakeResult(index, "rejected", reasons=tuple(event.reasons)))
+                results.append(IntakeResult(index, "rejected", reasons=event.reasons))
             elif reasons := self._reasons_against(event):
-                verdicts.append(IntakeResult(index, "rejected", event.event_id, tuple(reasons)))
+                results.append(IntakeResult(index, "rejected", event.event_id, tuple(reasons)))
             elif event.event_id is not None and (event.event_id in rows or event.event_id in self._ids):
                 if (task := self._ids.get(event.event_id)) is not None:
                     writing.add(task)
-                verdicts.append(IntakeResult(index, "duplicate", event.event_id))
+                results.append(IntakeResult(index, "duplicate", event.event_id))
             else:
                 event_id = event.event_id or uuid.uuid4().hex
-                rows[event_id] = self._row(event, event_id)
-                verdicts.append(IntakeResult(index, "accepted", event_id))
+                rows[event_id] = event.row(event_id, self._clock.now())
+                results.append(IntakeResult(index, "accepted", event_id))
         if rows:
             task = asyncio.create_task(self._keep(rows))
             for event_id in rows:
@@ -89,11 +89,11 @@ class EventIntake:
             # Acknowledged means on disk, also for an event that another request is writing just now.
             # Shielded, since a caller who hangs up does not undo what is being written.
             await asyncio.shield(task)
-        return verdicts
+        return results
 
-    def _reasons_against(self, event: EventIn | RejectedEvent) -> list[str]:
+    def _reasons_against(self, event: Event | RejectedEvent) -> list[str]:
         if isinstance(event, RejectedEvent):
-            return event.reasons
+            return list(event.reasons)
         reasons = []
         if event.event_type not in self._event_types:
             known = ", ".join(self._event_types)
@@ -105,11 +105,6 @@ class EventIntake:
                 f"received {event.event_at.isoformat()}; check the sender's clock"
             )
         return reasons
-
-    def _row(self, event: EventIn, event_id: str) -> dict[str, Any]:
-        row = event.model_dump()
-        at = event.event_at.astimezone(UTC) if event.event_at is not None else self._clock.now()
-        return row | {"event_id": event_id, "event_at": at.isoformat(timespec="microseconds")}
 
     async def _keep(self, rows: Mapping[str, Mapping[str, Any]]) -> None:
         try:

@@ -1,3 +1,5 @@
+from .describe import Recommendation as Recommendation
+from .describe import recommend as recommend
 from .explainer import Anchor as Anchor
 from .explainer import Explainer as Explainer
 from .messages import MESSAGES as MESSAGES
@@ -9,5 +11,7 @@ __all__ = [
     "Anchor",
     "Explainer",
     "Reason",
+    "Recommendation",
+    "recommend",
     "sentence",
 ]

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from serving.bundle import Bundle
-from serving.engine import CART, DAY_S, HOUR_S, PurchaseHistory, UserBatch, purchase_history
+from serving.engine import CART, DAY_S, HOUR_S, PurchaseHistory, UserBatch
+from serving.engine.purchase_history import purchase_history
 from serving.explanations.reasons import Reason, bought
 
 CATEGORY_HABIT = 3
@@ -33,14 +34,14 @@ class Anchor:
 class Explainer:
     """Reasons for the items shown to one user."""
 
-    def __init__(self, bundle: Bundle, user: UserBatch, rhythms: PurchaseHistory | None = None) -> None:
-        """Look the user's history through once; `user` is a batch of one, as are its rhythms."""
+    def __init__(self, bundle: Bundle, user: UserBatch, history: PurchaseHistory | None = None) -> None:
+        """Look the user's history through once; `user` is a batch of one, and `history` its purchases."""
         self._bundle = bundle
-        rhythms = purchase_history(bundle, user) if rhythms is None else rhythms
-        self._rhythms = rhythms
+        history = purchase_history(bundle, user) if history is None else history
+        self._history = history
         # Where looking or rating is all that a shop knows, nothing is said to be bought.
         buys = not set(BECAUSE) & set(bundle.spec.target_types)
-        self._bought = {item: place for place, item in enumerate(rhythms.keys.tolist()) if buys}
+        self._bought = {item: place for place, item in enumerate(history.keys.tolist()) if buys}
         known = user.history_items[0] >= 0
         self._items = user.history_items[0][known]
         self._types = user.history_types[0][known]
@@ -97,9 +98,9 @@ class Explainer:
         """The reason that lies in the user's own dealings with the item, if there were any."""
         place = self._bought.get(item)
         if place is not None:
-            interval = float(self._rhythms.interval_s[place]) / DAY_S
-            days_ago = math.floor(float(self._rhythms.last_age_s[place]) / DAY_S)
-            return bought(int(self._rhythms.days[place]), interval, days_ago)
+            interval = float(self._history.interval_s[place]) / DAY_S
+            days_ago = math.floor(float(self._history.last_age_s[place]) / DAY_S)
+            return bought(int(self._history.days[place]), interval, days_ago)
         newest = self._newest.get(item)
         if newest is None:
             return None

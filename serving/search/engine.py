@@ -10,14 +10,13 @@ import numpy.typing as npt
 from serving.bundle import Bundle
 from serving.engine import (
     Filters,
-    Recommendation,
     RecommendationRequest,
     Recommender,
     UserBatch,
     empty_user,
-    recommendation,
 )
-from serving.explanations import MESSAGES, Explainer, Reason, sentence
+from serving.explanations import MESSAGES, Explainer, Reason, Recommendation, recommend, sentence
+from serving.explanations.describe import describe
 from serving.search.analysis import SURFACE_FIELDS, cleaned
 from serving.search.index import Hits, TextIndex
 from serving.search.spelling import nearest_word
@@ -109,7 +108,7 @@ class SearchEngine:
             zip(items[page].tolist(), scores[page].tolist(), strict=True), start=request.offset + 1
         ):
             reason = explainer.own(item) or Reason("matches")
-            shown.append(recommendation(self._bundle, item, score, place, "search", reason, request.language))
+            shown.append(describe(self._bundle, item, score, place, "search", reason, request.language))
         return SearchAnswer(
             items=shown,
             total=hits.total,
@@ -213,7 +212,7 @@ class SearchEngine:
         context = RecommendationRequest(
             surface="home", k=min(wanted, self._bundle.spec.candidates), filters=request.filters
         )
-        (items,) = self._recommender.recommend(user, context, request.language)
+        (items,) = recommend(self._recommender, user, context, request.language)
         return items[offset:]
 
     def _facets_of_all(self, filters: Filters) -> dict[str, list[dict[str, Any]]]:

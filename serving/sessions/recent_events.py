@@ -7,13 +7,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from serving.bundle import EVENT_WEIGHTS, NOT_HISTORY
 from serving.engine import RecentEvent
-
-NOT_HISTORY = frozenset({"impression", "search"})
-"""Event types that say what was shown or asked, not what the shopper turned to."""
-
-WEIGHTS: Mapping[str, float] = {"purchase": 1.0, "cart": 0.3, "view": 0.1}
-"""How much an event says about an item's popularity; types not named weigh 0.1."""
 
 COUNTED_ITEMS = 100_000
 """Items whose popularity is counted; beyond it the least popular ones are forgotten."""
@@ -46,7 +41,7 @@ class RecentEvents:
                     continue
                 at = int(datetime.fromisoformat(event["event_at"]).timestamp())
                 self._remember(event["user_id"], RecentEvent(item_id, event_type, at))
-                self._weights[item_id] += WEIGHTS.get(event_type, 0.1)
+                self._weights[item_id] += max(0.0, EVENT_WEIGHTS.get(event_type, 0.0))
             if len(self._weights) > 2 * COUNTED_ITEMS:
                 self._weights = defaultdict(float, self._most_popular(COUNTED_ITEMS))
 

@@ -18,6 +18,7 @@ from serving.engine.candidates.retrieve import retrieve
 from serving.engine.ranking import Encoder, Ranker
 from serving.engine.recommender import RecommendationRequest, Recommender
 from serving.engine.user_batch import user_batch
+from serving.explanations import recommend
 from tests.serving.tiny_bundle import BREAD, BUTTER, IDS, LAMP, write_tiny_bundle
 
 AT = datetime(2024, 5, 1, tzinfo=UTC)
@@ -77,7 +78,7 @@ def each(*items: int) -> np.ndarray:
 
 def test_the_lists_are_those_that_shoppers_get(bundle, requests):
     lists = served_lists(bundle, requests.users, length=5)
-    shown = Recommender(bundle).recommend(requests.users, RecommendationRequest("home", k=5))
+    shown = recommend(Recommender(bundle), requests.users, RecommendationRequest("home", k=5))
     for row, answer in zip(lists, shown, strict=True):
         assert [IDS[item] for item in row if item >= 0] == [item.item_id for item in answer]
 

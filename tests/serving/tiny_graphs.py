@@ -22,7 +22,7 @@ def convert(directory: Path) -> None:
     long, short, width = spec["history_length"], spec["history_length_retrieval"], spec["candidates"]
     codes = 1 + len(spec["code_columns"])
     dimensions = np.load(directory / "item_vectors.npy").shape[1]
-    weights = tf.constant([{"personal": 2.0, "item_knn": 1.0}.get(name, 0.0) for name in spec["sources"]])
+    weights = tf.constant([{"buy_again": 2.0, "item_knn": 1.0}.get(name, 0.0) for name in spec["sources"]])
 
     def user(length: int) -> dict:
         return {

@@ -23,6 +23,7 @@ from serving.bundle import Bundle
 from serving.engine.candidates.retrieve import retrieve
 from serving.engine.ranking import Encoder, Ranker
 from serving.engine.recommender import RecommendationRequest, Recommender
+from serving.explanations import recommend
 from tests.training.conftest import AS_OF, SMALL
 
 Told = dict[str, Any]
@@ -109,7 +110,7 @@ def test_a_release_comes_out_that_recommends(trained: tuple[Path, Told, Told]):
     workdir, retrieval, ranking = trained
     bundle = Bundle.open(workdir)
     requests = TrainingSet.open(workdir).requests("test")
-    lists = Recommender(bundle).recommend(requests.users, RecommendationRequest(surface="home", k=10))
+    lists = recommend(Recommender(bundle), requests.users, RecommendationRequest(surface="home", k=10))
     assert all(len({one.item_id for one in each}) == 10 for each in lists)
     assert bundle.spec.ranker_outputs == ("purchase", "cart", "view")
     np.testing.assert_allclose(np.linalg.norm(bundle.item_vectors, axis=1), 1, rtol=1e-5)

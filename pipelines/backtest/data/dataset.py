@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pipelines.backtest.data.read import read_file, refuse_repeated
 from pipelines.backtest.data.schema import EVENTS, ITEMS, TEST, USERS, Column
 from pipelines.errors import BacktestError
-from pipelines.training.data import NOT_IN_HISTORIES
+from serving.bundle import NOT_HISTORY
 
 TIES_SEED = 20_230_517
 """Seed of the order among events of one user and instant where the file's own order cannot be trusted."""
@@ -52,12 +52,12 @@ def read_dataset(folder: Path, *, with_test: bool = False) -> Dataset:
     """
     path = folder / "events.parquet"
     events = read_file(path, EVENTS)
-    acted = pc.invert(pc.is_in(events["event_type"], pa.array(NOT_IN_HISTORIES)))
+    acted = pc.invert(pc.is_in(events["event_type"], pa.array(sorted(NOT_HISTORY))))
     used = events.filter(acted)
     if used.num_rows == 0:
         raise BacktestError(
             f"{path}: expected events of what users did with items, received only "
-            f"{' and '.join(NOT_IN_HISTORIES)} events; add views, carts, purchases or ratings"
+            f"{' and '.join(sorted(NOT_HISTORY))} events; add views, carts, purchases or ratings"
         )
     if nulls := used["item_id"].null_count:
         raise BacktestError(

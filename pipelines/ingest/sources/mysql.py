@@ -19,9 +19,10 @@ import pymysql.cursors
 from pipelines.errors import IngestError
 from pipelines.ingest.batch import Batch, Position, Window
 from pipelines.ingest.column_names import received, to_batch
-from pipelines.ingest.contracts import EARLIEST, EPOCH
+from pipelines.ingest.contracts import EPOCH
 from pipelines.ingest.mapping import Mapping as ShopMapping
 from pipelines.ingest.sources.mysql_window import SqlColumn, condition, quoted, time_column
+from serving.events import EARLIEST
 
 SHOP_TABLES = {"users": "users", "items": "items", "events": "user_behavior"}
 """Our tables, and what they are called in a shop database where no mapping says otherwise."""

@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 from pipelines.ingest.column_names import plain
 from pipelines.ingest.columns import TABLES
-from pipelines.ingest.contracts import EARLIEST
 from pipelines.ingest.mapping import TableMapping
 from pipelines.ingest.times import SECONDS_BELOW
+from serving.events import EARLIEST
 
 CLOCK_TIMES = ("datetime", "date")
 NUMBERS = ("int", "bigint", "decimal", "double", "float")

@@ -1,18 +1,18 @@
 """What a baseline is fitted on: events up to some instant, the catalogue, and what an event counts."""
 
+import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Any, Self
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from pipelines.training.data import Interactions, ModelSplit
-from serving.bundle import Spec
+from serving.bundle import liking_weights, undeclared
 
-OTHER_TYPES = 0.1
-"""What an event counts whose type the bundle's spec does not name."""
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,14 @@ class FitData:
 
 
 def type_weights(event_types: Sequence[str]) -> npt.NDArray[np.float64]:
-    """[T + 1] what an event of each type code counts, as in a release's spec; the largest counts 1."""
-    named: Any = next(entry for entry in fields(Spec) if entry.name == "event_weights").default_factory
-    weights = np.array([named().get(name, OTHER_TYPES) for name in event_types])
-    return np.concatenate(([0.0], weights / weights.max(initial=OTHER_TYPES)))
+    """[T + 1] what an event of each type code counts, as in a release; the largest counts 1.
+
+    A log of which no type has a declared weight, such as one of plays alone, counts all of them alike.
+    """
+    weights = liking_weights(event_types)
+    if missing := undeclared(event_types):
+        counts = (
+            "all its events count alike" if len(missing) == len(event_types) else "its events count nothing"
+        )
+        LOG.warning("no weight is declared for event type %s: %s", ", ".join(missing), counts)
+    return weights / (weights.max(initial=0.0) or 1.0)

@@ -8,7 +8,6 @@ from .feast_training_set import USERS as USERS
 from .feast_training_set import TrainingSet as TrainingSet
 from .histories import Histories as Histories
 from .interactions import CATALOGUE_SEED as CATALOGUE_SEED
-from .interactions import NOT_IN_HISTORIES as NOT_IN_HISTORIES
 from .interactions import EncodedShop as EncodedShop
 from .interactions import Interactions as Interactions
 from .interactions import read_shop as read_shop
@@ -38,7 +37,6 @@ __all__ = [
     "FINAL",
     "INTERACTIONS",
     "KEPT_WEIGHTS",
-    "NOT_IN_HISTORIES",
     "PROFILE_VALUES",
     "RETRIEVAL_USERS",
     "TEST",

@@ -26,7 +26,6 @@ from pipelines.evaluation import TimeSplit, Window
 from pipelines.training.config import TrainingConfig
 from pipelines.training.data.interactions import Interactions
 from pipelines.training.data.training_data import Requests, UserStates, type_codes
-from serving.bundle import read_spec
 from serving.engine import UserBatch
 
 FACTS, USERS, INTERACTIONS = "facts.json", "users.parquet", "interactions.npz"
@@ -125,12 +124,6 @@ class TrainingSet:
     def ranking_names(self) -> list[str]:
         """Names of the ranking stage's training requests, oldest first."""
         return [name for name in self.instants if name.startswith("ranking-")]
-
-    @property
-    def event_weights(self) -> npt.NDArray[np.float64]:
-        """[T + 1] what an event of each type code counts in what is made from history."""
-        named = read_spec(self.workdir).event_weights
-        return np.array([0.0, *(named.get(name, 0.1) for name in self.event_types)])
 
     def known(self, name: str) -> Interactions:
         """The events before the instant of that name."""

@@ -12,12 +12,10 @@ import pyarrow.compute as pc
 
 from pipelines.errors import TrainingError
 from pipelines.lake import Lake
+from serving.bundle import NOT_HISTORY
 
 TARGETS = ("purchase", "cart", "rating", "view")
 """Event types that can mean success, strongest first."""
-
-NOT_IN_HISTORIES = ("impression", "search")
-"""Event types that say what was shown or asked for, not what a user did with an item."""
 
 EVENT_COLUMNS = ("event_id", "event_at", "user_id", "session_id", "event_type", "item_id", "rating")
 
@@ -93,7 +91,7 @@ def read_shop(lake: Lake, as_of: datetime, target_types: Sequence[str] | None = 
     """
     cutoff = pa.scalar(as_of, pa.timestamp("us", tz="UTC"))
     usable = (pc.field("event_at") < cutoff) & pc.field("item_id").is_valid()
-    usable &= ~pc.field("event_type").isin(list(NOT_IN_HISTORIES))
+    usable &= ~pc.field("event_type").isin(sorted(NOT_HISTORY))
     events = lake.dataset("events").to_table(columns=list(EVENT_COLUMNS), filter=usable)
     if events.num_rows == 0:
         raise TrainingError(

@@ -2,7 +2,7 @@
 
 Joined models have vectors of hundreds of numbers, and a search reads all of every item's. Their principal
 directions tell which items are near, and only those are compared whole
-(`serving.engine.candidates.sources.nearest`).
+(`serving.engine.candidates.two_tower`).
 """
 
 import numpy as np

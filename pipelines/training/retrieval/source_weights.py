@@ -12,7 +12,8 @@ from pipelines.training.fit import Figures, paired_z_score
 from pipelines.training.item_statistics import write_quick_state
 from serving.bundle import Bundle, write_spec
 from serving.engine import Encoder, UserBatch
-from serving.engine.candidates import candidates_by_source, merge, parts_of
+from serving.engine.candidates import candidates_by_source, parts_of
+from serving.engine.candidates.merge import merge
 
 LEAST_SHARE = 0.005
 """Of the found items: what a source has to find alone to keep its places."""

@@ -28,7 +28,9 @@ def routes(shop: Runtime) -> APIRouter:
         A shopper or a product that nobody knows still gets a list. Each item carries its score, what offered
         it, and a reason that the shopper can read. Send `request_id` back with the events that follow.
         """
-        answer = await shop.workers.run(partial(shop.answers.recommend, body))
+        answer = await shop.workers.run(
+            partial(shop.answers.recommend, body.user_id, body.request(), body.language)
+        )
         return JsonAnswer({"request_id": request_id_of(request), **answer})
 
     @router.post(
@@ -40,7 +42,7 @@ def routes(shop: Runtime) -> APIRouter:
         Misspelt words are met; an empty search browses; when nothing is found, `message` says so and
         `did_you_mean` may hold a better search.
         """
-        answer = await shop.workers.run(partial(shop.answers.search, body))
+        answer = await shop.workers.run(partial(shop.answers.search, body.user_id, body.request()))
         return JsonAnswer({"request_id": request_id_of(request), **answer})
 
     return router

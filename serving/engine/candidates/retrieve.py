@@ -12,16 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from serving.bundle import Bundle
-from serving.engine.candidates.sources import (
-    SourceCandidates,
-    followers_of_latest,
-    item_affinity,
-    lookalikes_of_latest,
-    nearest,
-    neighbours_of_history,
-    personal,
-    popular,
-)
+from serving.engine.candidates.affinity import item_affinity
+from serving.engine.candidates.base import CandidateRequest, SourceCandidates
+from serving.engine.candidates.merge import merge
+from serving.engine.candidates.registry import source_named
 from serving.engine.user_batch import UserBatch
 
 Floats = npt.NDArray[np.float32]
@@ -112,69 +106,13 @@ def candidates_by_source(
     bundle: Bundle, users: UserBatch, queries: Floats | None, limit: int, allowed: Mask | None = None
 ) -> list[SourceCandidates]:
     """What each of `spec.sources` would offer, up to `limit` items for each user; as `retrieve` has them."""
-    interest, n_users = item_affinity(bundle, users), len(users)
-    # What users had falls out of every offer: a source has to tell so many more.
+    # What users had before falls out of every source's items, so each proposes that many more.
     had = 0 if bundle.spec.repeats else int((users.history_items >= 0).sum(axis=1).max(initial=0))
-    reach = limit + had
-    offers = []
-    for source in bundle.spec.sources:
-        if source == "two_tower":
-            offers.append(nearest(bundle, queries, n_users, reach, allowed))
-        elif source == "personal":
-            offers.append(personal(interest, n_users, reach, allowed))
-        elif source == "item_knn":
-            offers.append(neighbours_of_history(bundle, interest, n_users, reach, allowed))
-        elif source == "followers":
-            offers.append(followers_of_latest(bundle, users, reach, allowed))
-        elif source == "lookalikes":
-            offers.append(lookalikes_of_latest(bundle, users, reach, allowed))
-        else:
-            offers.append(popular(bundle, n_users, reach, allowed))
+    request = CandidateRequest(bundle, users, item_affinity(bundle, users), queries, limit + had, allowed)
+    proposed = [source_named(name).candidates(request) for name in bundle.spec.sources]
     if bundle.spec.repeats:
-        return offers
-    return [_without_history(bundle, users, offer, limit) for offer in offers]
-
-
-def merge(
-    offers: list[SourceCandidates], weights: list[float], limit: int
-) -> tuple[Integers, Floats, Floats]:
-    """One list per user out of every source's, each item once.
-
-    An item's place is the best of its ranks divided by the source's weight: sources take turns, and one of
-    weight 2 has two turns where one of weight 1 has one.
-
-    Args:
-        offers: Per source.
-        weights: Per source, above 0 to be heard.
-        limit: C.
-
-    Returns:
-        Items [B, C], source scores [B, C, S] and source strengths [B, C, S].
-    """
-    items = np.concatenate([offer.items for offer in offers], axis=1)
-    strengths = np.concatenate([_shares(offer.scores) for offer in offers], axis=1)
-    n_users, width = items.shape
-    ranks = np.concatenate([np.arange(1, offer.items.shape[1] + 1) for offer in offers])
-    sources = np.concatenate([np.full(offer.items.shape[1], place) for place, offer in enumerate(offers)])
-    turns = ranks / np.maximum(np.array(weights), 1e-9)[sources] + sources * 1e-6
-    turns_of = np.where(items >= 0, turns, np.inf)
-    order = np.lexsort((turns_of, items), axis=1)
-    items, turns_of = np.take_along_axis(items, order, 1), np.take_along_axis(turns_of, order, 1)
-    first = np.ones((n_users, width), bool)
-    first[:, 1:] = items[:, 1:] != items[:, :-1]
-    # Every offer writes its reciprocal rank and its strength to the place of its item's first offer.
-    home = np.maximum.accumulate(np.where(first, np.arange(width), 0), axis=1)
-    told = np.zeros((n_users, width, 2 * len(offers)), np.float32)
-    at = np.arange(n_users)[:, None], home
-    told[*at, sources[order]] = 1.0 / ranks[order]
-    told[*at, sources[order] + len(offers)] = np.take_along_axis(strengths, order, 1)
-    best = np.argsort(np.where(first, turns_of, np.inf), axis=1, kind="stable")[:, :limit]
-    kept = np.take_along_axis(first & (items >= 0), best, 1)
-    merged = np.full((n_users, limit), -1, np.int32)
-    merged_told = np.zeros((n_users, limit, told.shape[2]), np.float32)
-    merged[:, : best.shape[1]] = np.where(kept, np.take_along_axis(items, best, 1), -1)
-    merged_told[:, : best.shape[1]] = np.take_along_axis(told, best[:, :, None], 1) * kept[:, :, None]
-    return merged, merged_told[..., : len(offers)], merged_told[..., len(offers) :]
+        return proposed
+    return [_without_history(bundle, users, one, limit) for one in proposed]
 
 
 def _without_history(
@@ -186,9 +124,3 @@ def _without_history(
     order = np.argsort(had, axis=1, kind="stable")[:, :limit]
     items, scores = np.where(had, -1, offer.items), np.where(had, np.float32(0), offer.scores)
     return SourceCandidates(np.take_along_axis(items, order, 1), np.take_along_axis(scores, order, 1))
-
-
-def _shares(scores: Floats) -> Floats:
-    """[B, k] scores as shares of each user's best one, within 0 and 1."""
-    best = np.max(scores, axis=1, initial=0.0, keepdims=True)
-    return np.asarray(np.clip(scores / np.maximum(best, np.finfo(np.float32).tiny), 0, 1), np.float32)

@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from serving.bundle import ARRAYS, Bundle, write_array, write_items
+from serving.bundle import ARRAYS, Bundle, Spec, write_array, write_items
+from serving.bundle.spec import SOURCES
 from serving.errors import BundleError
-from tests.serving.tiny_bundle import BANANA, BREAD, LAMP, PEAR
+from tests.serving.tiny_bundle import BANANA, BREAD, LAMP, PEAR, SPEC
 
 
 @pytest.fixture
@@ -175,7 +176,6 @@ def test_search_directions_are_of_an_items_numbers(directory: Path):
         {"event_types": "view"},
         {"code_columns": ["brand"]},
         {"sources": ["two_tower", "two_tower"]},
-        {"sources": ["magic"]},
         {"profile_features": [{"name": "x"}]},
         {"event_weights": 3},
         {"repeats": "no"},
@@ -192,7 +192,6 @@ def test_a_spec_that_no_graph_could_have_is_refused(directory: Path, change: dic
 
 
 def test_a_spec_comes_back_as_it_was_written(tiny_bundle: Bundle):
-    from tests.serving.tiny_bundle import SPEC
 
     assert tiny_bundle.spec == SPEC
 
@@ -237,3 +236,17 @@ def test_a_catalogue_without_one_id_per_item_is_not_written(tmp_path: Path, item
 def test_an_item_without_title_is_called_by_its_id(tmp_path: Path):
     write_items(tmp_path, pa.table({"item_id": ["a", "b"], "title": ["x", None]}))
     assert pq.read_table(tmp_path / "items.parquet")["title"].to_pylist() == ["x", "b"]
+
+
+def test_a_spec_written_with_the_earlier_names_of_sources_means_the_same():
+    content = json.loads(json.dumps(SPEC.to_json()))
+    content["sources"] = ["two_tower", "personal", "item_knn", "followers", "lookalikes", "popularity"]
+    content["source_weights"] = {"personal": 1.5, "followers": 0.7, "lookalikes": 0.2, "popularity": 0.4}
+    spec = Spec.from_json(content)
+    assert spec.sources == tuple(SOURCES)
+    assert spec.source_weights == {
+        "buy_again": 1.5,
+        "next_items": 0.7,
+        "content_similar": 0.2,
+        "popularity": 0.4,
+    }

@@ -12,16 +12,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from serving.bundle import (
-    BundleError,
-    key_id,
-    load_private_key,
-    load_public_key,
-    seal,
-    verify,
-    write_key_pair,
-)
+from serving.bundle import key_id, load_private_key, load_public_key, verify, write_key_pair
 from serving.bundle.manifest import FileFact, Manifest
+from serving.bundle.seal import seal
+from serving.errors import BundleError
 
 FACTS = {
     "as_of": "2024-05-01T02:00:00+02:00",

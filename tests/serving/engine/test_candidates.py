@@ -6,22 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.bundle import Bundle
-from serving.bundle.spec import SOURCES
-from serving.engine.candidates.retrieve import merge, retrieve
-from serving.engine.candidates.sources import (
+from serving.bundle import ARRAYS, Bundle
+from serving.engine.candidates import (
+    SOURCES,
+    CandidateRequest,
     SourceCandidates,
-    followers_of_latest,
-    item_affinity,
-    lookalikes_of_latest,
     most_popular,
     nearest,
-    neighbours_of_history,
-    personal,
-    popular,
+    source_named,
     top_columns,
 )
-from serving.engine.user_batch import empty_user, user_batch
+from serving.engine.candidates.affinity import item_affinity
+from serving.engine.candidates.merge import merge
+from serving.engine.candidates.retrieve import retrieve
+from serving.engine.user_batch import UserBatch, empty_user, user_batch
+from serving.errors import BundleError
 from tests.serving.tiny_bundle import (
     APPLE,
     BANANA,
@@ -47,6 +46,14 @@ def offered(*rows: list[int]) -> SourceCandidates:
     return SourceCandidates(items, np.where(items >= 0, halves, 0).astype(np.float32))
 
 
+def candidates_of(
+    source: str, bundle: Bundle, users: UserBatch, limit: int, allowed: np.ndarray | None = None
+) -> SourceCandidates:
+    """What one source proposes without queries."""
+    request = CandidateRequest(bundle, users, item_affinity(bundle, users), None, limit, allowed)
+    return source_named(source).candidates(request)
+
+
 @pytest.fixture
 def users(tiny_bundle: Bundle):
     return user_batch(tiny_bundle, [BUYER, {}, LOOKER], [NOW] * 3)
@@ -56,10 +63,25 @@ def test_in_a_large_catalogue_fewer_users_are_scored_at_once_and_get_the_same(
     tiny_bundle: Bundle, users, monkeypatch: pytest.MonkeyPatch
 ):
     together = retrieve(tiny_bundle, users, None, limit=5)
-    monkeypatch.setattr("serving.engine.candidates.retrieve.SCORES_AT_ONCE", 1)
+    monkeypatch.setattr("serving.engine.candidates.retrieve.SCORE_BATCH_SIZE", 1)
     apart = retrieve(tiny_bundle, users, None, limit=5)
     for entry in fields(together):
         np.testing.assert_array_equal(getattr(apart, entry.name), getattr(together, entry.name))
+
+
+def test_an_unknown_source_is_an_error_and_never_silently_popularity(tiny_bundle: Bundle, users):
+    unknown = replace(tiny_bundle, spec=replace(tiny_bundle.spec, sources=("popularity", "telepathy")))
+    with pytest.raises(BundleError, match=r"expected a candidate source out of two_tower, .*'telepathy'"):
+        retrieve(unknown, users, None)
+
+
+def test_every_source_reads_arrays_that_the_bundle_has_and_says_how_it_counts():
+    for name, source in SOURCES.items():
+        assert name == source.name
+        assert set(source.arrays) <= set(ARRAYS)
+        assert source.default_weight > 0
+    assert SOURCES["buy_again"].specificity > SOURCES["item_knn"].specificity
+    assert SOURCES["popularity"].specificity == 0
 
 
 def test_interest_is_the_sum_of_weights_halved_every_half_life(tiny_bundle: Bundle, users):
@@ -70,17 +92,20 @@ def test_interest_is_the_sum_of_weights_halved_every_half_life(tiny_bundle: Bund
 
 
 def test_buy_again_orders_the_own_history(tiny_bundle: Bundle, users):
-    interest = item_affinity(tiny_bundle, users)
-    found = personal(interest, 3, 10, None)
+    found = candidates_of("buy_again", tiny_bundle, users, 10)
     assert found.items.tolist() == [[BANANA, BREAD], [-1, -1], [APPLE, ROLL]]
     np.testing.assert_allclose(found.scores, [[0.75, 0.5], [0, 0], [0.3, 0.1]])
-    assert personal(interest, 3, 1, None).items.tolist() == [[BANANA], [-1], [APPLE]]
+    assert candidates_of("buy_again", tiny_bundle, users, 1).items.tolist() == [[BANANA], [-1], [APPLE]]
     allowed = np.arange(8) != BANANA
-    assert personal(interest, 3, 10, allowed).items.tolist() == [[BREAD, -1], [-1, -1], [APPLE, ROLL]]
+    assert candidates_of("buy_again", tiny_bundle, users, 10, allowed).items.tolist() == [
+        [BREAD, -1],
+        [-1, -1],
+        [APPLE, ROLL],
+    ]
 
 
 def test_neighbours_sum_over_the_history(tiny_bundle: Bundle, users):
-    found = neighbours_of_history(tiny_bundle, item_affinity(tiny_bundle, users), 3, 10, None)
+    found = candidates_of("item_knn", tiny_bundle, users, 10)
     # Buyer: apple log(1.75)*.5 = .280, roll log(1.5)*.5 = .203, pear log(1.75)*.25 = .140.
     assert found.items[0].tolist() == [APPLE, ROLL, PEAR]
     np.testing.assert_allclose(found.scores[0], [0.2798, 0.2027, 0.1399], atol=1e-4)
@@ -91,18 +116,18 @@ def test_neighbours_sum_over_the_history(tiny_bundle: Bundle, users):
 
 
 def test_followers_count_by_how_late_the_event_was(tiny_bundle: Bundle, users):
-    found = followers_of_latest(tiny_bundle, users, 10, None)
+    found = candidates_of("next_items", tiny_bundle, users, 10)
     # Buyer's purchases of banana, bread, banana count 1, 1/2, 1/4, whenever they were.
     # Bread followed bananas 3: 1.25 * 3; butter followed bananas 1 and bread 3: 1.25 * 1 + .5 * 3.
     assert found.items.tolist() == [[BREAD, BUTTER], [-1, -1], [-1, -1]]
     np.testing.assert_allclose(found.scores, [[3.75, 2.75], [0, 0], [0, 0]])
-    narrow = followers_of_latest(tiny_bundle, users, 10, np.arange(8) != BREAD)
+    narrow = candidates_of("next_items", tiny_bundle, users, 10, np.arange(8) != BREAD)
     assert narrow.items[0].tolist() == [BUTTER]
-    assert followers_of_latest(tiny_bundle, users, 1, None).items[0].tolist() == [BREAD]
+    assert candidates_of("next_items", tiny_bundle, users, 1).items[0].tolist() == [BREAD]
 
 
 def test_lookalikes_count_by_how_late_the_event_was_and_by_its_type(tiny_bundle: Bundle, users):
-    found = lookalikes_of_latest(tiny_bundle, users, 10, None)
+    found = candidates_of("content_similar", tiny_bundle, users, 10)
     # Buyer: bananas count 1 + .7 * .7 = 1.49, bread .7: apple 1.49 * .9, pear 1.49 * .6, roll .7 * .9.
     assert found.items[0].tolist() == [APPLE, PEAR, ROLL]
     np.testing.assert_allclose(found.scores[0], [1.341, 0.894, 0.63], rtol=1e-5)
@@ -118,12 +143,12 @@ def test_a_source_of_related_items_looks_at_the_latest_events_alone(tiny_bundle:
     lamps = [("lamp", "purchase", float(day)) for day in range(16)]
     for days_hidden, expected in ((16, -1), (15, BREAD)):
         row = history(*lamps[:days_hidden], ("banana", "purchase", 20.0))
-        found = followers_of_latest(long, user_batch(long, [row], [NOW]), 10, None)
+        found = candidates_of("next_items", long, user_batch(long, [row], [NOW]), 10)
         assert found.items[0, :1].tolist() == ([expected] if expected >= 0 else [])
 
 
 def test_what_is_popular_is_offered_to_everybody_with_its_popularity(tiny_bundle: Bundle):
-    found = popular(tiny_bundle, 2, 3, None)
+    found = candidates_of("popularity", tiny_bundle, user_batch(tiny_bundle, [{}, {}], [NOW, NOW]), 3)
     assert found.items.tolist() == [[BANANA, BREAD, BUTTER]] * 2
     assert found.scores.tolist() == [[8, 7, 6]] * 2
 
@@ -166,7 +191,7 @@ def test_of_those_that_search_vectors_name_the_nearest_come_first(
         tiny_bundle, search_directions=directions, search_vectors=tiny_bundle.item_vectors @ directions
     )
     query = np.array([[0, 0, 0.2, 0.9]], np.float32)
-    monkeypatch.setattr("serving.engine.candidates.sources.SHORTLIST", 2)
+    monkeypatch.setattr("serving.engine.candidates.two_tower.SHORTLIST", 2)
     found = nearest(quick, query, 1, 1, None)
     # Butter has .2; cheese leans to the fourth axis: (.2 + .25 * .9) / sqrt(1.0625) = .4123.
     assert found.items.tolist() == [[CHEESE]]
@@ -268,7 +293,7 @@ def test_without_queries_the_other_sources_make_the_list(tiny_bundle: Bundle, us
 
 
 def test_every_source_is_heard_in_the_order_of_the_spec(tiny_bundle: Bundle, users):
-    everything = replace(tiny_bundle, spec=replace(tiny_bundle.spec, sources=SOURCES))
+    everything = replace(tiny_bundle, spec=replace(tiny_bundle.spec, sources=tuple(SOURCES)))
     queries = np.zeros((3, 4), np.float32)
     queries[:, 2] = 1.0
     found = retrieve(everything, users, queries)
@@ -285,7 +310,7 @@ def test_every_source_is_heard_in_the_order_of_the_spec(tiny_bundle: Bundle, use
 
 
 def test_what_is_not_allowed_is_offered_by_no_source(tiny_bundle: Bundle, users):
-    everything = replace(tiny_bundle, spec=replace(tiny_bundle.spec, sources=SOURCES))
+    everything = replace(tiny_bundle, spec=replace(tiny_bundle.spec, sources=tuple(SOURCES)))
     allowed = ~np.isin(np.arange(8), [BANANA, APPLE])
     found = retrieve(everything, users, np.ones((3, 4), np.float32), allowed=allowed)
     assert not np.isin(found.items, [BANANA, APPLE]).any()
@@ -293,7 +318,7 @@ def test_what_is_not_allowed_is_offered_by_no_source(tiny_bundle: Bundle, users)
 
 
 def test_where_nobody_buys_twice_what_a_user_had_is_offered_by_no_source(tiny_bundle: Bundle, users):
-    once = replace(tiny_bundle, spec=replace(tiny_bundle.spec, sources=SOURCES, repeats=False))
+    once = replace(tiny_bundle, spec=replace(tiny_bundle.spec, sources=tuple(SOURCES), repeats=False))
     found = retrieve(once, users, np.ones((3, 4), np.float32))
     assert sorted(found.items[0].tolist()) == [-1] * 4 + [APPLE, PEAR, ROLL, BUTTER, CHEESE, LAMP]
     assert sorted(found.items[1].tolist()) == [-1, -1, *range(8)]
@@ -310,7 +335,7 @@ def test_where_nobody_buys_twice_what_a_user_had_is_offered_by_no_source(tiny_bu
 
 
 def test_a_list_is_full_even_where_the_user_had_the_best_of_every_source(tiny_bundle: Bundle):
-    once = replace(tiny_bundle, spec=replace(tiny_bundle.spec, sources=SOURCES, repeats=False))
+    once = replace(tiny_bundle, spec=replace(tiny_bundle.spec, sources=tuple(SOURCES), repeats=False))
     row = history(*[(item, "purchase", 1.0) for item in ("banana", "bread", "butter", "apple")])
     users = user_batch(once, [row], [NOW])
     # The nearest to the query are banana and apple, the most popular banana, bread and butter: all had.

@@ -9,6 +9,8 @@ from serving.engine.recommender import RecommendationRequest, Recommender
 from serving.engine.related_items import similar_items
 from serving.engine.reranking import RerankSettings
 from serving.engine.user_batch import RecentEvent, empty_user, user_batch, with_live_events
+from serving.errors import BundleError
+from serving.explanations import recommend
 from tests.serving.tiny_bundle import APPLE, BANANA, BREAD, IDS, NOW, PEAR, history
 
 BUYER = history(
@@ -34,7 +36,7 @@ def ids(answer: list) -> list[str]:
 
 def listed(recommender: Recommender, user=None, **context) -> list:
     user = empty_user(recommender.bundle) if user is None else user
-    return recommender.recommend(user, RecommendationRequest(**context))[0]
+    return recommend(recommender, user, RecommendationRequest(**context))[0]
 
 
 def test_home_is_sorted_by_the_ranker(recommender: Recommender, buyer):
@@ -45,7 +47,7 @@ def test_home_is_sorted_by_the_ranker(recommender: Recommender, buyer):
     assert ids(answer) == ["bread", "roll", "banana"]
     assert [item.rank for item in answer] == [1, 2, 3]
     np.testing.assert_allclose(answer[0].score, 3 / np.sqrt(10) + 2 + 0.4, rtol=1e-5)
-    assert [item.source for item in answer] == ["personal", "item_knn", "popularity"]
+    assert [item.source for item in answer] == ["buy_again", "item_knn", "popularity"]
     assert answer[0].reason == "You buy this about every 4 days"
     assert (answer[0].title, answer[0].price, answer[0].brand) == ("Dark Bread", 4.0, "Mill")
     assert answer[1].reason == "Because you bought Dark Bread"
@@ -179,7 +181,7 @@ def test_an_unknown_category_gives_what_is_popular(recommender: Recommender):
 
 
 def test_lists_speak_the_language_asked_for(recommender: Recommender, buyer):
-    (answer,) = recommender.recommend(buyer, RecommendationRequest(k=1), language="zh")
+    (answer,) = recommend(recommender, buyer, RecommendationRequest(k=1), language="zh")
     assert answer[0].reason == "您大约每 4 天买一次"
 
 
@@ -192,9 +194,9 @@ def test_a_batch_is_answered_as_each_user_alone(recommender: Recommender):
         RecommendationRequest("cart", cart=("banana",), k=5),
         RecommendationRequest("category", category="Grocery", k=5),
     ):
-        together = recommender.recommend(users, context)
+        together = recommend(recommender, users, context)
         for row, answer in enumerate(together):
-            assert answer == recommender.recommend(users.rows(np.array([row])), context)[0]
+            assert answer == recommend(recommender, users.rows(np.array([row])), context)[0]
 
 
 def test_arrays_and_texts_tell_the_same_list(recommender: Recommender, buyer):
@@ -215,7 +217,7 @@ def test_diversity_is_the_callers_choice(recommender: Recommender, buyer):
 
 
 def test_nobody_gets_an_answer_where_popularity_is_no_source(graph_bundle: Bundle):
-    spec = replace(graph_bundle.spec, sources=("two_tower", "personal"))
+    spec = replace(graph_bundle.spec, sources=("two_tower", "buy_again"))
     # In the directory above there are no graphs, whose width would be that of four sources.
     recommender = Recommender(replace(graph_bundle, spec=spec, directory=graph_bundle.directory.parent))
     answer = listed(recommender, k=2)
@@ -230,4 +232,10 @@ def test_a_bundle_without_graphs_still_makes_lists(tiny_bundle: Bundle):
     user = user_batch(tiny_bundle, [BUYER], [NOW])
     answer = listed(recommender, user, k=2)
     assert ids(answer)[0] == "bread"
-    assert answer[0].source == "personal"
+    assert answer[0].source == "buy_again"
+
+
+def test_a_release_with_a_source_that_this_version_does_not_have_is_refused_when_it_is_opened(tiny_bundle):
+    spec = replace(tiny_bundle.spec, sources=("popularity", "telepathy"))
+    with pytest.raises(BundleError, match="'telepathy'; serve the release with the version of Aisle"):
+        Recommender(replace(tiny_bundle, spec=spec))

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 from serving.bundle import Bundle
-from serving.engine.reranking import DAY_S, RerankSettings, is_repurchase_too_soon, purchase_history, rerank
+from serving.engine.purchase_history import DAY_S, purchase_history
+from serving.engine.reranking import RerankSettings, is_repurchase_too_soon
+from serving.engine.reranking.rerank import rerank
 from serving.engine.user_batch import empty_user, user_batch
 from tests.serving.tiny_bundle import (
     APPLE,
@@ -78,7 +80,7 @@ def test_rhythms_of_users_do_not_mix(tiny_bundle: Bundle):
 )
 def test_what_came_home_lately_is_too_early(tiny_bundle: Bundle, events: list, is_too_early: bool):
     user = user_of(tiny_bundle, *events)
-    settings = RerankSettings(rhythm_share=0.25)
+    settings = RerankSettings(repurchase_interval_share=0.25)
     rhythms = purchase_history(tiny_bundle, user)
     found = is_repurchase_too_soon(tiny_bundle, user, np.array([[BREAD, -1]]), settings, rhythms)
     assert found.tolist() == [[is_too_early, False]]

@@ -28,7 +28,7 @@ class Desk:
         self.intake = EventIntake(self.log, self.live, clock, ["view", "cart", "purchase", "search"])
 
     def take(self, *events: object) -> list[IntakeResult]:
-        return asyncio.run(self.intake.take(EventsIn.model_validate({"events": list(events)}).events))
+        return asyncio.run(self.intake.take(EventsIn.model_validate({"events": list(events)}).judged()))
 
     def kept(self) -> list[dict]:
         return list(read_events(self.folder))
@@ -138,7 +138,7 @@ def test_the_same_event_is_kept_once_within_a_batch_across_batches_and_after_a_r
 def test_a_duplicate_is_acknowledged_only_when_the_first_one_is_on_disk(desk: Desk, monkeypatch) -> None:
     async def twice_at_once() -> list[str]:
         order: list[str] = []
-        events = EventsIn.model_validate({"events": [view(event_id="a")]}).events
+        events = EventsIn.model_validate({"events": [view(event_id="a")]}).judged()
 
         async def send(name: str) -> None:
             (verdict,) = await desk.intake.take(events)

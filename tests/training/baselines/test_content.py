@@ -84,7 +84,7 @@ def test_a_release_ships_the_items_most_alike(monkeypatch: pytest.MonkeyPatch):
     assert sorted(near.items[0].tolist()) == [1, 2]
     assert near.items[1:].tolist() == [[0, -1], [0, -1], [-1, -1]]
     assert near.scores[1, 0] == pytest.approx(0.5**0.5 * RED_OF_HAT)
-    monkeypatch.setattr("pipelines.training.baselines.content.PAIRS_AT_ONCE", 4)
+    monkeypatch.setattr("pipelines.training.baselines.content.PAIR_BATCH_SIZE", 4)
     assert similar_items(HATS_AND_SHOES, neighbours=2).items.tolist() == near.items.tolist()
 
 

@@ -37,7 +37,7 @@ def test_lists_leave_out_seen_items_unless_repeats_are_wanted():
 def test_lists_do_not_depend_on_how_many_users_are_asked_at_once(monkeypatch: pytest.MonkeyPatch):
     histories = asking(*[[0]] * 40)
     whole = ranked_lists(Fixed(*[1.0] * 30), histories, 5, repeats=False)
-    monkeypatch.setattr("pipelines.training.baselines.evaluate.USERS_AT_ONCE", 7)
+    monkeypatch.setattr("pipelines.training.baselines.evaluate.USER_BATCH_SIZE", 7)
     np.testing.assert_array_equal(ranked_lists(Fixed(*[1.0] * 30), histories, 5, repeats=False), whole)
 
 

@@ -58,7 +58,7 @@ def test_the_answer_does_not_depend_on_the_size_of_a_block(monkeypatch: pytest.M
     rows = [rng.integers(0, 20, rng.integers(1, 9)).tolist() for _ in range(60)]
     model, histories = SessionKnn.fit(known(sequences(*rows), 20), order="stan"), asking(*rows[:9], [])
     whole = model.scores(histories)
-    monkeypatch.setattr("pipelines.training.baselines.session_knn.ROWS_AT_ONCE", 10)
+    monkeypatch.setattr("pipelines.training.baselines.session_knn.ROW_BATCH_SIZE", 10)
     np.testing.assert_allclose(model.scores(histories), whole, rtol=1e-5)
 
 

@@ -10,7 +10,7 @@ from pipelines.training.event_training_set import EventTrainingSet
 from pipelines.training.retrieval import search_projection
 from pipelines.training.retrieval.search_projection import found_share, principal_directions, write_search
 from serving.bundle import Bundle, write_array
-from serving.engine.candidates.sources import nearest, similarities, top_columns
+from serving.engine.candidates import nearest, similarities, top_columns
 from tests.training.small_trial import N_ITEMS, circle_trial
 
 CANDIDATES = 10
