@@ -4,13 +4,16 @@ import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipelines.bench.features import Sizes
 from pipelines.bench.growth import GROWTH_PARTS
 from pipelines.runtime import Console, finish
+
+if TYPE_CHECKING:
+    from pipelines.training.config import Budget
 
 PARTS = ("point_in_time", "materialize", "online", "build")
 
@@ -112,16 +115,15 @@ def engines(
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 def ranking(n_users: int, n_items: int, as_json: bool) -> None:
     """Rank every item for every user, and measure the lists with all metrics, slices and intervals."""
-    from pipelines.runtime import run_in_own_process
+    from pipelines.bench.ranking import measure_full_ranking
+    from pipelines.runtime import Limits, run_isolated
 
     console = Console(quiet=as_json)
     with console.step(f"{n_users:,} users x {n_items:,} items"):
-        told = run_in_own_process(
-            "pipelines.bench.ranking:measure_full_ranking",
-            {"n_users": n_users, "n_items": n_items},
-            limit_s=RANKING_LIMIT_S,
+        figures = run_isolated(
+            measure_full_ranking, Limits(RANKING_LIMIT_S), n_users=n_users, n_items=n_items
         )
-    finish(told, as_json=as_json)
+    finish(figures, as_json=as_json)
 
 
 @bench.command("second-stage")
@@ -142,21 +144,25 @@ def ranking(n_users: int, n_items: int, as_json: bool) -> None:
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of every draw.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
-def second_stage(folder: Path, protocol: str, budget: str, seed: int, as_json: bool) -> None:
+def second_stage(folder: Path, protocol: str, budget: "Budget", seed: int, as_json: bool) -> None:
     """Rank the same candidate items with our ranker and with LightGBM's LambdaMART, events from DIR.
 
     Both learn from the same rows, stop by the same validation requests, and are measured on held-out ones.
     """
-    from pipelines.runtime import run_in_own_process
+    from pipelines.bench.second_stage import measure_second_stage
+    from pipelines.runtime import Limits, run_isolated
 
     console = Console(quiet=as_json)
     with console.step(f"second stages on {folder}, {protocol}"):
-        told = run_in_own_process(
-            "pipelines.bench.second_stage:measure_second_stage",
-            {"folder": str(folder.absolute()), "protocol": protocol, "budget": budget, "seed": seed},
-            limit_s=SECOND_STAGE_LIMIT_S,
+        figures = run_isolated(
+            measure_second_stage,
+            Limits(SECOND_STAGE_LIMIT_S),
+            folder=str(folder.absolute()),
+            protocol=protocol,
+            budget=budget,
+            seed=seed,
         )
-    finish(told, as_json=as_json)
+    finish(figures, as_json=as_json)
 
 
 @bench.command()

@@ -10,12 +10,12 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipelines.runtime import Console, run_in_own_process
+from pipelines.runtime import Console, Limits, run_isolated
 
 if TYPE_CHECKING:
     from pipelines.training import EventTrainingSet
@@ -67,18 +67,23 @@ def measure(folder: Path, runs: int, steps: int, console: Console) -> dict[str, 
         processor time, too, which load changes less; ratios; and `sequence_step_ms`: where a step's processor
         time goes.
     """
+    measures: dict[str, Callable[..., dict[str, Any]]] = {
+        "sequence": measure_sequence,
+        "two_towers": measure_two_towers,
+        "tutorial": measure_tutorial,
+        "sequential": measure_sequential,
+        "wide_sequential": measure_wide_sequential,
+    }
     told: dict[str, list[dict[str, Any]]] = {side: [] for side in SIDES}
     with tempfile.TemporaryDirectory(prefix="aisle-bench-") as workdir:
         given = {"folder": str(folder.absolute()), "workdir": workdir}
         with console.step(f"catalogue of {folder.name}"):
-            run_in_own_process(f"{__name__}:prepare", given, limit_s=LIMIT_S)
+            run_isolated(prepare, Limits(LIMIT_S), **given)
         for run in range(1, runs + 1):
             for side in SIDES:
                 arguments = {**given, "steps": steps} if side in OURS else given
                 with console.step(f"{side}, run {run} of {runs}"):
-                    told[side].append(
-                        run_in_own_process(f"{__name__}:measure_{side}", arguments, limit_s=LIMIT_S)
-                    )
+                    told[side].append(run_isolated(measures[side], Limits(LIMIT_S), **arguments))
     speed = {side: _median(told[side], RATE) for side in SIDES}
     per_cpu = {side: _median(told[side], PER_CPU) for side in SIDES}
     return {

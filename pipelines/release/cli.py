@@ -104,7 +104,7 @@ def evaluate(workdir: Path | None, version: int | None, as_json: bool) -> None:
         from pipelines.release.evaluate_task import evaluate_release
 
         with Console(quiet=as_json).step(f"evaluate {directory}"):
-            evaluate_release(str(directory), settings=settings)
+            evaluate_release(directory, settings=settings)
         content = json.loads((directory / "report.json").read_text("utf-8"))
     if as_json:
         finish({"ok": True, **content}, as_json=True)

@@ -40,7 +40,7 @@ EVENT_COLUMNS = ["user_id", "item_id", "event_type", "event_at"]
 
 
 def evaluate_release(
-    bundle: str,
+    bundle: Path,
     *,
     policy: Mapping[str, Any] | None = None,
     field: Mapping[str, Any] | None = None,
@@ -66,7 +66,7 @@ def evaluate_release(
     """
     started = time.perf_counter()
     settings = settings or load_settings()
-    directory = Path(bundle)
+    directory = bundle
     if (directory / "manifest.json").exists():
         raise WrongUsageError(
             f"expected a bundle under construction, received {directory}, which is sealed: what is counted "

@@ -12,7 +12,7 @@ from serving.errors import BundleError
 from serving.search import index
 
 
-def assemble(bundle: str, release: str, as_of: str) -> dict[str, Any]:
+def assemble(bundle: Path, release: Path, as_of: str) -> dict[str, Any]:
     """Copy the evaluated bundle, bring what is counted in it up to the cutoff, and build its text index.
 
     Evaluation needed popularity, neighbours and item features as they were before the test window; shoppers
@@ -30,7 +30,7 @@ def assemble(bundle: str, release: str, as_of: str) -> dict[str, Any]:
         ReleaseError: A part of the bundle is missing or is not of its form.
     """
     started = time.perf_counter()
-    evaluated, directory = Path(bundle), Path(release)
+    evaluated, directory = bundle, release
     shutil.rmtree(directory, ignore_errors=True)
     shutil.copytree(evaluated, directory)
     try:

@@ -13,15 +13,18 @@ from typing import Any
 
 from pipelines.features.registry import last_build
 from pipelines.lake import open_lake
+from pipelines.release.evaluate_task import evaluate_release
+from pipelines.release.finalize_bundle import assemble
 from pipelines.release.gate import Decision
 from pipelines.release.promotion import auto_promote as leave_to_policy
 from pipelines.release.registration import CONTENT_TAG, Measured, Origin, register_release
 from pipelines.release.registry import Registry
 from pipelines.release.step_cache import ReleaseWorkspace, clear_old_workplaces, instant
 from pipelines.release.warm_start import NOT_ASKED, WEIGHTS_FOLDER, earlier_release, fetch_start
-from pipelines.runtime import run_in_own_process
+from pipelines.runtime import Limits, run_isolated
 from pipelines.settings import Settings, load_settings
 from pipelines.tracking import Run, begin_run, end_run, fail_run, reopen_run, resume, run
+from pipelines.training import tasks
 
 LAKE_TABLES = ("events", "items", "users")
 FEATURE_SERVICES = ("retrieval_v1", "ranking_v1")
@@ -67,7 +70,9 @@ def build_training_set(as_of: str, run_id: str, settings: Settings | None = None
 
     def work(place: ReleaseWorkspace, step: Run) -> dict[str, Any]:
         place.bundle.mkdir(parents=True, exist_ok=True)
-        told = _trained(settings, "training_set", "build_training_set", place)
+        told = run_isolated(
+            tasks.build_training_set, _limits(settings, "training_set"), place.as_of_text, place.bundle
+        )
         step.log_inputs(as_of=as_of, lake_versions=told["lake_versions"], feature_services=FEATURE_SERVICES)
         step.log_params(told["split"], "split")
         step.log_metrics({name: told[name] for name in ("rows", "users", "items")})
@@ -81,11 +86,14 @@ def train_retrieval(as_of: str, run_id: str, settings: Settings | None = None) -
     settings = settings or load_settings()
 
     def work(place: ReleaseWorkspace, step: Run) -> dict[str, Any]:
-        given: dict[str, Any] = {}
         start = fetch_start(settings, place) if settings.warm_start else NOT_ASKED
-        if start.weights is not None:
-            given = {"start_from": str(start.weights)}
-        told = _trained(settings, "retrieval", "train_retrieval", place, **given)
+        told = run_isolated(
+            tasks.train_retrieval,
+            _limits(settings, "retrieval"),
+            place.as_of_text,
+            place.bundle,
+            start_from=start.weights,
+        )
         _log_training(step, told)
         step.set_tags({"warm_start": start.told(told["warm_start"]["reasons"])})
         resume(settings, run_id).log_file(Path(told["weights"]), WEIGHTS_FOLDER)
@@ -99,7 +107,7 @@ def train_ranking(as_of: str, run_id: str, settings: Settings | None = None) -> 
     settings = settings or load_settings()
 
     def work(place: ReleaseWorkspace, step: Run) -> dict[str, Any]:
-        told = _trained(settings, "ranking", "train_ranking", place)
+        told = run_isolated(tasks.train_ranking, _limits(settings, "ranking"), place.as_of_text, place.bundle)
         _log_training(step, told)
         return told
 
@@ -117,12 +125,7 @@ def evaluate(as_of: str, run_id: str, settings: Settings | None = None) -> dict[
     settings = settings or load_settings()
 
     def work(place: ReleaseWorkspace, step: Run) -> dict[str, Any]:
-        told = _in_own_process(
-            settings,
-            "evaluate",
-            "pipelines.release.evaluate_task:evaluate_release",
-            bundle=str(place.bundle),
-        )
+        told = run_isolated(evaluate_release, _limits(settings, "evaluate"), place.bundle)
         step.log_params(told["config"])
         step.log_metrics(told["metrics"])
         step.log_metrics(_beside_others(told))
@@ -152,14 +155,7 @@ def register(as_of: str, run_id: str, settings: Settings | None = None) -> dict[
     def work(place: ReleaseWorkspace, step: Run) -> dict[str, Any]:
         started = time.perf_counter()
         evaluated = _evaluated(place, run_id, settings)
-        _in_own_process(
-            settings,
-            "assemble",
-            "pipelines.release.finalize_bundle:assemble",
-            bundle=str(place.bundle),
-            release=str(place.release),
-            as_of=place.as_of_text,
-        )
+        run_isolated(assemble, _limits(settings, "assemble"), place.bundle, place.release, place.as_of_text)
         origin = Origin(
             as_of=place.as_of_text,
             lake_versions=evaluated["lake_versions"],
@@ -222,23 +218,8 @@ def _below(settings: Settings, name: str, run_id: str) -> Iterator[Run]:
         raise
 
 
-def _trained(
-    settings: Settings, step: str, function: str, place: ReleaseWorkspace, **given: Any
-) -> dict[str, Any]:
-    return _in_own_process(
-        settings,
-        step,
-        f"pipelines.training.tasks:{function}",
-        as_of=place.as_of_text,
-        workdir=str(place.bundle),
-        **given,
-    )
-
-
-def _in_own_process(settings: Settings, step: str, target: str, **arguments: Any) -> dict[str, Any]:
-    return run_in_own_process(
-        target, arguments, limit_s=LIMITS_S[step], environment=settings.as_environment()
-    )
+def _limits(settings: Settings, step: str) -> Limits:
+    return Limits(LIMITS_S[step], settings.as_environment())
 
 
 def _log_training(step: Run, told: Mapping[str, Any]) -> None:

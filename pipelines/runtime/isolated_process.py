@@ -6,6 +6,7 @@ the limit, when the parent stops waiting, and, by the closed pipe on its standar
 """
 
 import contextlib
+import inspect
 import json
 import logging
 import os
@@ -16,46 +17,70 @@ import tempfile
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, ParamSpec, TypeVar, cast, get_type_hints
+
+from pydantic import TypeAdapter
+from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 import pipelines.errors
 from pipelines.errors import AisleError, ProcessError
 
 LOG = logging.getLogger(__name__)
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
 KEPT_LINES = 30
 GRACE_S = 5.0
 LEVELS = {"DEBUG": 10, "INFO": 20, "WARNING": 30, "ERROR": 40, "CRITICAL": 50}
 
 
-def run_in_own_process(
-    target: str,
-    arguments: Mapping[str, Any],
-    *,
-    limit_s: float,
-    environment: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
-    """Result of `target(**arguments)`, computed in a fresh interpreter.
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a process of its own may take, and what it is told beside its arguments."""
 
-    What the process writes goes line by line to this module's logger, so that it shows in the task's log.
+    seconds: float
+    """After which the process and all its children are killed."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables to set for it beside those of this process."""
+
+
+def run_isolated(
+    function: Callable[Parameters, Result],
+    limits: Limits,
+    /,
+    *args: Parameters.args,
+    **kwargs: Parameters.kwargs,
+) -> Result:
+    """Result of `function(*args, **kwargs)`, computed in a fresh interpreter.
+
+    Arguments and result travel as JSON: what the function's annotations say is what arrives, be it a path, an
+    instant, a dataclass or a pydantic model. Lines that the process writes go to this module's logger one by
+    one, so that they show in the task's log.
 
     Args:
-        target: The function as `"package.module:function"`; it returns a dict that JSON can hold.
-        arguments: Its keyword arguments, as JSON can hold them.
-        limit_s: Seconds after which the process and all its children are killed.
-        environment: Variables to set for it beside those of this process.
+        function: A function at the top level of a module, with annotations.
+        limits: Time limit and environment.
+        args: Its positional arguments.
+        kwargs: Its keyword arguments.
 
     Raises:
         AisleError: The error that the step raised on purpose: same class, same message.
         ProcessError: Any other end: a foreign exception, a signal, the limit, a result that is no JSON.
     """
+    target = f"{function.__module__}:{function.__qualname__}"
+    if "<" in target or target.startswith("__main__:"):
+        raise ProcessError(f"expected a function at the top level of an importable module, received {target}")
     try:
-        request = json.dumps({"target": target, "arguments": dict(arguments)})
-    except TypeError as error:
+        request = json.dumps({"target": target, "arguments": to_jsonable_python([list(args), dict(kwargs)])})
+    except PydanticSerializationError as error:
         raise ProcessError(
             f"{target} was given an argument that JSON cannot hold ({error}); pass text"
         ) from error
+    limit_s, environment = limits.seconds, limits.environment
     with tempfile.TemporaryDirectory(prefix="aisle-step-") as folder:
         result_path = Path(folder) / "result.json"
         started = time.monotonic()
@@ -67,7 +92,7 @@ def run_in_own_process(
             text=True,
             errors="replace",
             start_new_session=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **environment},
         )
         lines: deque[str] = deque(maxlen=KEPT_LINES)
         reader = threading.Thread(target=_forward, args=(_pipe(child.stdout), lines), daemon=True)
@@ -87,7 +112,8 @@ def run_in_own_process(
                 f"give it more time, or look where it stopped:\n{_shown(lines)}"
             )
         LOG.info("%s took %.1f s in its own process", target, seconds)
-        return _outcome(target, result_path, child.returncode, lines)
+        outcome = _outcome(target, result_path, child.returncode, lines)
+        return cast("Result", TypeAdapter(_hints(function)["return"]).validate_python(outcome))
 
 
 def _ends_before(child: subprocess.Popen[str], deadline: float) -> bool:
@@ -127,7 +153,7 @@ def _forward(stream: IO[str], lines: deque[str]) -> None:
             LOG.log(LEVELS.get(level, logging.INFO), "%s", rest if level in LEVELS else text)
 
 
-def _outcome(target: str, result_path: Path, code: int, lines: deque[str]) -> dict[str, Any]:
+def _outcome(target: str, result_path: Path, code: int, lines: deque[str]) -> Any:
     try:
         outcome: dict[str, Any] = json.loads(result_path.read_text("utf-8"))
     except FileNotFoundError:
@@ -137,7 +163,7 @@ def _outcome(target: str, result_path: Path, code: int, lines: deque[str]) -> di
             f"{target} {ending} before it gave a result{hint}. Its last lines:\n{_shown(lines)}"
         ) from None
     if "result" in outcome:
-        return dict(outcome["result"])
+        return outcome["result"]
     known = getattr(pipelines.errors, outcome["type"], None)
     if isinstance(known, type) and issubclass(known, AisleError) and outcome["module"] == known.__module__:
         error = known(outcome["message"])
@@ -170,20 +196,28 @@ def _child(result_path: Path) -> int:
     return 0 if "result" in outcome else 1
 
 
-def _call(target: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    from importlib import import_module
-
+def _call(target: str, arguments: Sequence[Any]) -> Any:
+    """The result as JSON can hold it; arguments become what the function's annotations say."""
     module, _, name = target.partition(":")
-    result = getattr(import_module(module), name)(**arguments)
-    if not isinstance(result, dict):
-        raise ProcessError(
-            f"{target} must return a dict to be run in its own process, but returned {type(result)}"
-        )
+    function = getattr(import_module(module), name)
+    hints = _hints(function)
+    bound = inspect.signature(function).bind(*arguments[0], **arguments[1])
+    for argument, value in bound.arguments.items():
+        bound.arguments[argument] = TypeAdapter(hints[argument]).validate_python(value)
+    result = function(*bound.args, **bound.kwargs)
     try:
-        json.dumps(result, allow_nan=False)
+        plain = to_jsonable_python(result, inf_nan_mode="constants")
+        json.dumps(plain, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise ProcessError(f"{target} returned something that JSON cannot hold: {error}") from error
-    return result
+    return plain
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    """Annotations by parameter, and of `return`; anything where there is none."""
+    hints = get_type_hints(function, include_extras=True)
+    names = [*inspect.signature(function).parameters, "return"]
+    return {name: hints.get(name, Any) for name in names}
 
 
 def _die_with_parent() -> None:

@@ -48,7 +48,7 @@ def test_seconds_memory_and_rows_of_a_build_are_told_and_drawn(tmp_path: Path, c
 def test_an_engine_that_does_not_finish_gets_no_larger_shop(tmp_path: Path, monkeypatch):
     asked: list[tuple[str, Any]] = []
 
-    def run(target: str, arguments: dict[str, Any], *, limit_s: float) -> dict[str, Any]:
+    def run(function: Any, limits: Any, **arguments: Any) -> dict[str, Any]:
         asked.append((arguments.get("engine", "write"), Path(arguments["home"]).name))
         Path(arguments["home"]).mkdir(exist_ok=True)
         if asked[-1] == ("duckdb", "2000"):
@@ -57,7 +57,7 @@ def test_an_engine_that_does_not_finish_gets_no_larger_shop(tmp_path: Path, monk
             raise ProcessError("ran past its limit")
         return {"seconds": 1.0, "cpu_s": 1.5, "peak_mb": 2, "rows": 3}
 
-    monkeypatch.setattr(measuring, "run_in_own_process", run)
+    monkeypatch.setattr(measuring, "run_isolated", run)
     monkeypatch.setattr(measuring.time, "monotonic", iter(np.arange(0, 900, 30.0)).__next__)
     told = measuring.measure_engines(
         tmp_path, [3000, 1000, 2000, 4000], ["duckdb", "spark"], 30.0, Console(quiet=True)

@@ -15,6 +15,7 @@ from pipelines.bench.growth.shop import AS_OF, write_shop
 from pipelines.cli.main import main
 from pipelines.errors import ProcessError
 from pipelines.lake import Lake
+from pipelines.runtime import Limits
 from pipelines.runtime.console import Console
 
 
@@ -58,15 +59,15 @@ def test_a_part_that_passes_its_limit_is_told_and_those_behind_it_are_left_out(
 ):
     asked = []
 
-    def answer(target: str, arguments: dict[str, Any], *, limit_s: float) -> dict[str, Any]:
-        part = target.partition(":")[2]
+    def answer(function: Any, limits: Limits, **arguments: Any) -> dict[str, Any]:
+        part = function.__name__
         asked.append(part)
-        assert limit_s == 60
+        assert limits.seconds == 60
         if part == "sources":
             raise ProcessError("sources ran past its limit of 60 s\nand its last lines")
         return {"seconds": 1.0, "cpu_seconds": 0.5, "peak_mb": 100}
 
-    monkeypatch.setattr(measuring, "run_in_own_process", answer)
+    monkeypatch.setattr(measuring, "run_isolated", answer)
     told = measure((20_000, 300), "short", 60, Console(quiet=True))
     assert asked == ["draw", "features", "training_set", "sources"]
     assert (told["users"], told["training_set"]["peak_mb"]) == (200, 100)

@@ -117,7 +117,7 @@ def register_champion(settings, bundle: Path, learned_until: str) -> None:
 def test_a_release_is_measured_at_the_start_of_the_test_window_and_nothing_after_the_cutoff_counts(
     settings, bundle, item_states
 ):
-    told = evaluate_task.evaluate_release(str(bundle), policy=POLICY, settings=settings)
+    told = evaluate_task.evaluate_release(bundle, policy=POLICY, settings=settings)
     assert item_states == []
     # everybody's only true item is the own habit: all of it is found among the seven on offer
     assert told["release"]["recall_at_10"] == 1
@@ -135,7 +135,7 @@ def test_a_release_is_measured_at_the_start_of_the_test_window_and_nothing_after
 def test_the_report_is_left_in_the_bundle_with_the_verdict_and_where_it_comes_from(
     settings, bundle, item_states
 ):
-    evaluate_task.evaluate_release(str(bundle), policy=POLICY, settings=settings)
+    evaluate_task.evaluate_release(bundle, policy=POLICY, settings=settings)
     report = json.loads((bundle / "report.json").read_text())
     assert report["gate"]["passed"] is True
     assert report["facts"]["as_of"] == AS_OF.isoformat()
@@ -145,7 +145,7 @@ def test_the_report_is_left_in_the_bundle_with_the_verdict_and_where_it_comes_fr
 
 def test_what_was_left_out_of_the_field_and_what_stayed_in_is_told_everywhere(settings, bundle, item_states):
     told = evaluate_task.evaluate_release(
-        str(bundle), policy=POLICY, field={"budget_minutes": 2}, settings=settings
+        bundle, policy=POLICY, field={"budget_minutes": 2}, settings=settings
     )
     assert told["skipped"] == {"ease": WHY}
     assert told["field"] == {"popularity": {"settings": {}, "seconds": 1}}
@@ -166,7 +166,7 @@ def test_a_champion_is_measured_with_the_candidates_counts_on_the_same_users(
     older = write_tiny_bundle(tmp_path / "older")
     write_array(older, "popularity", np.arange(8.0))
     register_champion(settings, older, "2024-04-10T00:00:00+00:00")
-    told = evaluate_task.evaluate_release(str(bundle), policy=POLICY, settings=settings)
+    told = evaluate_task.evaluate_release(bundle, policy=POLICY, settings=settings)
     assert told["champion_compared"] == "version 1"
     # the two differ in their counts alone, and those are the candidate's: the same lists
     assert told["champion"] == pytest.approx(told["release"]["ndcg_at_10"])
@@ -178,7 +178,7 @@ def test_a_champion_that_may_have_learned_from_the_test_window_is_named_but_not_
     settings, bundle, item_states, tmp_path
 ):
     register_champion(settings, write_tiny_bundle(tmp_path / "older"), "2024-04-20T00:00:00+00:00")
-    told = evaluate_task.evaluate_release(str(bundle), policy=POLICY, settings=settings)
+    told = evaluate_task.evaluate_release(bundle, policy=POLICY, settings=settings)
     assert told["champion"] is None
     assert told["champion_compared"] == "version 1, not compared: it may have learned from the test window"
     assert any(told["champion_compared"] in reason for reason in told["gate"]["reasons"])
@@ -189,7 +189,7 @@ def test_graphs_that_depart_from_the_trained_ones_are_read_from_the_records_and_
 ):
     parity = {"part": "ranker", "overlap": 0.5, "largest_difference": 2.0}
     (bundle.parent / "ranking.json").write_text(json.dumps({"inputs": "x", "result": {"parity": parity}}))
-    told = evaluate_task.evaluate_release(str(bundle), policy=POLICY, settings=settings)
+    told = evaluate_task.evaluate_release(bundle, policy=POLICY, settings=settings)
     assert told["gate"]["passed"] is False
     assert any("ranker 50.00%" in reason for reason in told["gate"]["reasons"])
 
@@ -197,7 +197,7 @@ def test_graphs_that_depart_from_the_trained_ones_are_read_from_the_records_and_
 def test_a_sealed_bundle_is_not_measured_for_its_counts_have_seen_the_answers(settings, bundle, item_states):
     (bundle / "manifest.json").write_text("{}")
     with pytest.raises(WrongUsageError, match="which is sealed"):
-        evaluate_task.evaluate_release(str(bundle), policy=POLICY, settings=settings)
+        evaluate_task.evaluate_release(bundle, policy=POLICY, settings=settings)
     assert not (bundle / "report.json").exists()
 
 
@@ -218,7 +218,7 @@ def test_assembling_copies_the_bundle_brings_its_counts_up_to_the_cutoff_and_bui
     release = tmp_path / "release" / "bundle"
     release.mkdir(parents=True)
     (release / "manifest.json").write_text("of an earlier attempt")
-    told = finalize_bundle.assemble(str(bundle_with_graphs), str(release), AS_OF.isoformat())
+    told = finalize_bundle.assemble(bundle_with_graphs, release, AS_OF.isoformat())
     assert item_states == [(bundle_with_graphs, AS_OF.isoformat(), release)]
     assert told["items"] == 8
     assert Bundle.open(release).text_index_path is not None

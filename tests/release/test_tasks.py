@@ -1,6 +1,7 @@
 """The steps of a retraining in their order: done once, tracked, and honest when one of them fails."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from pipelines.errors import ProcessError, ReleaseError, WrongUsageError
 from pipelines.release import tasks
 from pipelines.release.gate import Decision
 from pipelines.release.registry import Registry
+from pipelines.runtime import Limits
 from pipelines.settings import Settings, load_settings
 from pipelines.tracking import connect
 from serving.bundle import write_array
@@ -30,14 +32,14 @@ class Steps:
         self.failing: str | None = None
         self.passes = True
 
-    def __call__(self, target: str, arguments: dict, *, limit_s: float, environment: dict) -> dict[str, Any]:
-        name = target.partition(":")[2]
+    def __call__(self, function: Callable[..., Any], limits: Limits, *args: Any, **kwargs: Any) -> Any:
+        name = function.__name__
         self.asked.append(name)
-        assert limit_s > 60
-        assert environment["AISLE_HOME"]
+        assert limits.seconds > 60
+        assert limits.environment["AISLE_HOME"]
         if name == self.failing:
             raise ProcessError(f"{name} ran out of memory; give it more")
-        return dict(getattr(self, name)(**arguments))
+        return getattr(self, name)(*args, **kwargs)
 
     def build_training_set(self, as_of: str, workdir: str) -> dict:
         assert as_of.endswith("T00:00:00+00:00")
@@ -98,7 +100,7 @@ class Steps:
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
     steps = Steps()
-    monkeypatch.setattr(tasks, "run_in_own_process", steps)
+    monkeypatch.setattr(tasks, "run_isolated", steps)
     return steps
 
 

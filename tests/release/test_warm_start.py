@@ -70,7 +70,7 @@ class StepsOfManyReleases(Steps):
 @pytest.fixture
 def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
     steps = StepsOfManyReleases()
-    monkeypatch.setattr(tasks, "run_in_own_process", steps)
+    monkeypatch.setattr(tasks, "run_isolated", steps)
     return steps
 
 

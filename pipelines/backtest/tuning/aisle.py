@@ -13,9 +13,9 @@ import optuna
 from pipelines.backtest.config import BacktestConfig
 from pipelines.backtest.models import length_that_fits, over, training_seconds
 from pipelines.backtest.tuning.baselines import Attempt, Tuned
-from pipelines.backtest.tuning.worker import open_study
+from pipelines.backtest.tuning.worker import open_study, train_own
 from pipelines.errors import BacktestError, ProcessError
-from pipelines.runtime import run_in_own_process
+from pipelines.runtime import Limits, run_isolated
 from pipelines.training import TrainingConfig
 from pipelines.training.data import ModelSplit
 
@@ -26,7 +26,7 @@ MOST_DRAWN_IN_VAIN = 20
 """Draws in a row that no longer fit, or were tried before, after which the search ends."""
 
 Run = Callable[..., dict[str, Any]]
-"""As `run_in_own_process`."""
+"""As `run_isolated`."""
 
 
 def space_of(config: TrainingConfig) -> dict[str, tuple[Any, ...]]:
@@ -70,7 +70,7 @@ def tune_own(
     jobs: int = 1,
     told: Callable[[Attempt], None] = lambda _: None,
     base: Mapping[str, Any] | None = None,
-    run: Run = run_in_own_process,
+    run: Run = run_isolated,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Tuned:
     """The settings of `default` that are best by NDCG@10 on the trial's validation requests.
@@ -139,11 +139,7 @@ def tune_own(
                 "number": asked._trial_id,
             }
             try:
-                outcome = run(
-                    "pipelines.backtest.tuning.worker:train_own",
-                    arguments,
-                    limit_s=max(1.0, deadline_s - began_s),
-                )
+                outcome = run(train_own, Limits(max(1.0, deadline_s - began_s)), **arguments)
             except ProcessError as error:
                 if clock() < deadline_s:
                     raise

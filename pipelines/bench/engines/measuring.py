@@ -16,7 +16,7 @@ from pipelines.errors import AisleError, ProcessError
 from pipelines.features import build_features
 from pipelines.features.engines import engine_of
 from pipelines.lake import Lake
-from pipelines.runtime import Console, run_in_own_process
+from pipelines.runtime import Console, Limits, run_isolated
 from pipelines.settings import load_settings
 
 ENGINES = ("duckdb", "spark")
@@ -57,9 +57,7 @@ def measure_engines(
             continue
         shop = folder / str(events)
         with console.step(f"write {events:,} events"):
-            run_in_own_process(
-                f"{__name__}:write", {"home": str(shop), "events": events}, limit_s=WRITE_LIMIT_S
-            )
+            run_isolated(write, Limits(WRITE_LIMIT_S), home=str(shop), events=events)
         for engine in going_on:
             with console.step(f"{engine}, {events:,} events"):
                 figures[engine].append(_figure(shop, events, engine, limit_s))
@@ -111,9 +109,7 @@ def _figure(shop: Path, events: int, engine: str, limit_s: float) -> dict[str, A
     told: dict[str, Any] = {"events": events, "load": round(os.getloadavg()[0], 1)}
     began = time.monotonic()
     try:
-        built = run_in_own_process(
-            f"{__name__}:build", {"home": str(shop), "engine": engine}, limit_s=limit_s
-        )
+        built = run_isolated(build, Limits(limit_s), home=str(shop), engine=engine)
     except ProcessError as error:
         late = time.monotonic() - began >= limit_s
         return told | {"failed": f"not finished in {limit_s:g} s" if late else str(error).splitlines()[0]}

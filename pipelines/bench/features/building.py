@@ -24,7 +24,6 @@ from pipelines.features.transforms import (
 from pipelines.lake import Lake
 
 VIEWS = ("user_activity", "user_history")
-OURS, PEER = (f"pipelines.bench.features.building:{side}" for side in ("ours", "in_pandas"))
 CONFIG = FeatureConfig(span_days=DAYS + 1, history_length=64)
 """Every day is in the span. A history of 512 would measure how fast lists are copied, on both sides."""
 
@@ -33,14 +32,14 @@ def measure(folder: Path, sizes: Sizes, runs: int) -> dict[str, Any]:
     """`events seconds pandas_seconds ratio equal`."""
     folder.mkdir(parents=True)
     write_events(folder, sizes.events)
-    told = alternating((OURS, PEER), {side: {"home": str(folder)} for side in (OURS, PEER)}, runs)
-    mine, peer = (median(told[side], "seconds") for side in (OURS, PEER))
+    told = alternating((ours, in_pandas), {side: {"home": str(folder)} for side in (ours, in_pandas)}, runs)
+    mine, peer = (median(told[side], "seconds") for side in (ours, in_pandas))
     return {
         "events": sizes.events,
         "seconds": round(mine, 3),
         "pandas_seconds": round(peer, 3),
         "ratio": round(peer / mine, 2),
-        "equal": all(one["digests"] == told[OURS][0]["digests"] for side in told.values() for one in side),
+        "equal": all(one["digests"] == told[ours][0]["digests"] for side in told.values() for one in side),
     }
 
 

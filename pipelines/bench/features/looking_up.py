@@ -16,7 +16,6 @@ from pipelines.settings import Settings
 SERVICE = "retrieval_v1"
 ONE_ROW_LOOK_UPS = 2_000
 HUNDRED_ROWS_LOOK_UPS = 100
-OURS = "pipelines.bench.features.looking_up:ours"
 
 
 def measure(folder: Path, sizes: Sizes, runs: int) -> dict[str, Any]:
@@ -24,8 +23,8 @@ def measure(folder: Path, sizes: Sizes, runs: int) -> dict[str, Any]:
     settings = write_feature_tables(folder, sizes.entities)
     store.apply(settings)
     store.materialize(settings)
-    arguments = {OURS: {"home": str(folder), "entities": sizes.entities}}
-    told = alternating((OURS,), arguments, runs)[OURS]
+    arguments = {ours: {"home": str(folder), "entities": sizes.entities}}
+    told = alternating((ours,), arguments, runs)[ours]
     return {name: round(median(told, name), 3) for name in told[0]}
 
 

@@ -1,6 +1,6 @@
 """Materialization of every declared view into SQLite and Redis: ours beside Feast's own path."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from feast import FeatureStore, FeatureView, RepoConfig
 from redis import Redis
 
-from pipelines.bench.features.sides import alternating, median, timed
+from pipelines.bench.features.sides import Side, alternating, median, timed
 from pipelines.bench.features.sizes import Sizes
 from pipelines.bench.features.synthetic_lake import AS_OF, write_feature_tables
 from pipelines.errors import FeatureError
@@ -21,9 +21,6 @@ from pipelines.features.registry import feast_talks_to_people, lake_table_of, op
 from pipelines.lake import open_lake
 from pipelines.settings import Settings
 from serving.features.online_store import feast_connection
-
-OURS, PEER = (f"pipelines.bench.features.materializing:{side}" for side in ("ours", "feast_default"))
-
 
 INCREMENT = timedelta(days=30)
 """Window of an increment: in it a quarter of the entities have news."""
@@ -49,7 +46,7 @@ def measure(folder: Path, sizes: Sizes, runs: int, redis_url: str | None = None)
     for name, entities in (("ours", sizes.entities), ("peer", sizes.peer_entities)):
         settings = write_feature_tables(folder / name, entities)
         store.apply(settings)
-    homes = {OURS: str(folder / "ours"), PEER: str(folder / "peer")}
+    homes: dict[Side, str] = {ours: str(folder / "ours"), feast_default: str(folder / "peer")}
     result = _compared(homes, None, runs)
     if redis_url is not None:
         result |= {f"redis_{name}": value for name, value in _compared(homes, redis_url, runs).items()}
@@ -73,20 +70,20 @@ def ours(home: str, redis_url: str | None = None) -> dict[str, Any]:
     }
 
 
-def _compared(homes: dict[str, str], redis_url: str | None, runs: int) -> dict[str, Any]:
+def _compared(homes: Mapping[Side, str], redis_url: str | None, runs: int) -> dict[str, Any]:
     told = alternating(
         tuple(homes), {side: {"home": home, "redis_url": redis_url} for side, home in homes.items()}, runs
     )
     figures: dict[str, Any] = {}
     for part in ("", "increment_"):
-        mine, peer = (median(told[side], f"{part}rows_per_second") for side in (OURS, PEER))
-        figures[f"{part}rows"] = told[OURS][0][f"{part}rows"]
+        mine, peer = (median(told[side], f"{part}rows_per_second") for side in (ours, feast_default))
+        figures[f"{part}rows"] = told[ours][0][f"{part}rows"]
         figures[f"{part}rows_per_second"] = round(mine)
         figures[f"feast_{part}rows_per_second"] = round(peer)
         figures[f"{part}ratio"] = round(mine / peer, 2)
-    figures["seconds"] = round(median(told[OURS], "seconds"), 2)
+    figures["seconds"] = round(median(told[ours], "seconds"), 2)
     if redis_url is not None:
-        figures["mb"] = round(median(told[OURS], "mb"), 1)
+        figures["mb"] = round(median(told[ours], "mb"), 1)
     return figures
 
 

@@ -26,23 +26,24 @@ before it picks one: with 120 rows of each its memory passed 16 GB here."""
 ARRAY_LENGTH = 10
 WARM_UP_ROWS = 100
 VIEWS = ("activity", "history")
-OURS, PEER = (f"pipelines.bench.features.point_in_time:{side}" for side in ("ours", "feast_duckdb"))
 
 
 def measure(folder: Path, sizes: Sizes, runs: int) -> dict[str, Any]:
     """`rows seconds peak_mb feast_duckdb_seconds feast_duckdb_peak_mb ratio equal`."""
     folder.mkdir(parents=True)
     write_data(folder, sizes)
-    told = alternating((OURS, PEER), {side: {"folder": str(folder)} for side in (OURS, PEER)}, runs)
-    seconds, peer_seconds = median(told[OURS], "seconds"), median(told[PEER], "seconds")
+    told = alternating(
+        (ours, feast_duckdb), {side: {"folder": str(folder)} for side in (ours, feast_duckdb)}, runs
+    )
+    seconds, peer_seconds = median(told[ours], "seconds"), median(told[feast_duckdb], "seconds")
     return {
         "rows": sizes.entity_rows,
         "seconds": round(seconds, 3),
-        "peak_mb": round(median(told[OURS], "peak_mb")),
+        "peak_mb": round(median(told[ours], "peak_mb")),
         "feast_duckdb_seconds": round(peer_seconds, 3),
-        "feast_duckdb_peak_mb": round(median(told[PEER], "peak_mb")),
+        "feast_duckdb_peak_mb": round(median(told[feast_duckdb], "peak_mb")),
         "ratio": round(peer_seconds / seconds, 2),
-        "equal": all(one["digest"] == told[OURS][0]["digest"] for side in told.values() for one in side),
+        "equal": all(one["digest"] == told[ours][0]["digest"] for side in told.values() for one in side),
     }
 
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from pipelines.runtime import peak_bytes, run_in_own_process
+from pipelines.runtime import Limits, peak_bytes, run_isolated
 
 LIMIT_S = 1800.0
 """Seconds after which a side is killed."""
@@ -15,21 +15,25 @@ LIMIT_S = 1800.0
 Result = TypeVar("Result")
 
 
+Side = Callable[..., dict[str, Any]]
+"""One side of a comparison: a function at the top level of a module that returns its figures."""
+
+
 def alternating(
-    sides: Sequence[str], arguments: Mapping[str, Mapping[str, Any]], runs: int
-) -> dict[str, list[dict[str, Any]]]:
-    """What every run of each side told.
+    sides: Sequence[Side], arguments: Mapping[Side, Mapping[str, Any]], runs: int
+) -> dict[Side, list[dict[str, Any]]]:
+    """The figures of every run of each side.
 
     Args:
-        sides: Functions as `package.module:function`.
+        sides: The functions.
         arguments: Keyword arguments of each side.
         runs: How often each side runs.
     """
-    told: dict[str, list[dict[str, Any]]] = {side: [] for side in sides}
+    figures: dict[Side, list[dict[str, Any]]] = {side: [] for side in sides}
     for _ in range(runs):
         for side in sides:
-            told[side].append(run_in_own_process(side, arguments[side], limit_s=LIMIT_S))
-    return told
+            figures[side].append(run_isolated(side, Limits(LIMIT_S), **arguments[side]))
+    return figures
 
 
 def median(told: Sequence[Mapping[str, Any]], name: str) -> float:

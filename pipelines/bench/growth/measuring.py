@@ -10,9 +10,7 @@ from typing import Any
 from pipelines.bench.growth.names import GROWTH_PARTS
 from pipelines.bench.growth.shop import users_of
 from pipelines.errors import AisleError
-from pipelines.runtime import Console, run_in_own_process
-
-PARTS = "pipelines.bench.growth.parts"
+from pipelines.runtime import Console, Limits, run_isolated
 
 Size = tuple[int, int]
 """Events and items."""
@@ -40,18 +38,18 @@ def measure(
         `events`, `items`, `users`, `budget`, `load` of the machine at the end, and by part `seconds`,
         `cpu_seconds` and `peak_mb`, or `ended`: why there are none.
     """
+    from pipelines.bench.growth import parts
+
     events, items = size
+    limits = Limits(limit_s)
     told: dict[str, Any] = {"events": events, "items": items, "users": users_of(events), "budget": budget}
     with tempfile.TemporaryDirectory(prefix="aisle-bench-") as home:
         with console.step(f"Draw {events:,} events, {items:,} items"):
-            given: dict[str, Any] = {"home": home, "events": events, "items": items}
-            run_in_own_process(f"{PARTS}:draw", given, limit_s=limit_s)
+            run_isolated(parts.draw, limits, home=home, events=events, items=items)
         for part in GROWTH_PARTS[: GROWTH_PARTS.index(until) + 1]:
             try:
                 with console.step(part):
-                    told[part] = run_in_own_process(
-                        f"{PARTS}:{part}", {"home": home, "budget": budget}, limit_s=limit_s
-                    )
+                    told[part] = run_isolated(getattr(parts, part), limits, home=home, budget=budget)
             except AisleError as error:
                 told[part] = {"ended": str(error).splitlines()[0]}
                 break

@@ -10,8 +10,10 @@ from pipelines.backtest.models.aisle import PROBED
 from pipelines.backtest.models.cost_model import TrainingLength, length_that_fits, over, training_seconds
 from pipelines.backtest.protocols.registry import find_cut, prepare
 from pipelines.backtest.tuning.aisle import nested, space_of, tune_own
+from pipelines.backtest.tuning.worker import train_own
 from pipelines.cli.main import main
 from pipelines.errors import BacktestError, ProcessError
+from pipelines.runtime import Limits, run_isolated
 from pipelines.training.config import BUDGETS, TrainingConfig
 from tests.backtest.folders import drawn_folder
 
@@ -37,8 +39,9 @@ class Trainings:
         self.limits: list[float] = []
         self.seconds, self.now = seconds, 0.0
 
-    def __call__(self, target: str, arguments: dict, *, limit_s: float) -> dict:
-        assert target == "pipelines.backtest.tuning.worker:train_own"
+    def __call__(self, function, limits: Limits, **arguments: object) -> dict:
+        assert function is train_own
+        limit_s = limits.seconds
         json.dumps(arguments)
         TrainingConfig.of(arguments["choices"])
         self.asked.append(arguments["choices"])
@@ -160,12 +163,11 @@ def test_real_trainings_tell_the_study_of_every_look_and_can_be_given_up(folder,
     import optuna
 
     from pipelines.backtest.tuning.worker import RANKING_FROM, open_study
-    from pipelines.runtime.isolated_process import run_in_own_process
 
     looked = []
 
-    def run(target, arguments, *, limit_s):
-        outcome = run_in_own_process(target, arguments, limit_s=limit_s)
+    def run(function, limits, **arguments):
+        outcome = run_isolated(function, limits, **arguments)
         study = open_study(arguments["journal"], trial.seed)
         looked.append(study.trials[-1].intermediate_values)
         return outcome
@@ -192,7 +194,7 @@ def test_real_trainings_tell_the_study_of_every_look_and_can_be_given_up(folder,
         "journal": str(tmp_path / "study.log"),
         "number": asked._trial_id,
     }
-    outcome = run_in_own_process("pipelines.backtest.tuning.worker:train_own", arguments, limit_s=300)
+    outcome = run_isolated(train_own, Limits(300), **arguments)
     assert (outcome["worth"], outcome["pruned"]) == (None, True)
 
 
