@@ -13,7 +13,7 @@ from pipelines.bench.growth import GROWTH_PARTS
 from pipelines.runtime import Console, finish
 
 if TYPE_CHECKING:
-    from pipelines.training.config import Budget
+    from pipelines.training import Budget
 
 PARTS = ("point_in_time", "materialize", "online", "build")
 
