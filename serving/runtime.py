@@ -68,6 +68,7 @@ class Runtime:
             ReleaseCache(settings.release_cache),
             settings.release_keys,
             _listeners(metrics),
+            require_approval=settings.require_approval,
         )
         features = UserFeatures(settings)
         metrics.live_users.set_function(lambda: len(live))

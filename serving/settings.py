@@ -50,6 +50,10 @@ class ServingSettings(BaseSettings):
     """Files with the public keys of which one must have signed a release, separated by commas; unset,
     `<home>/keys/release.pub`."""
 
+    require_approval: bool = False
+    """Whether a champion needs an approval signed by `aisle release promote` or `approve`; else the
+    alias alone is enough. A release that the gate refused always needs a signed override."""
+
     poll_seconds: Annotated[float, Field(gt=0, le=3600)] = 2.0
     """Seconds between two looks at alias `champion`."""
 

@@ -1,6 +1,6 @@
+from .feature_changes import declare as declare
 from .feature_changes_cli import apply as apply
 from .feature_changes_cli import plan as plan
-from .feature_changes_task import declare as declare
 from .tasks import auto_promote as auto_promote
 from .tasks import begin as begin
 from .tasks import build_training_set as build_training_set

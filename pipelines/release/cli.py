@@ -35,6 +35,23 @@ def promote(version: int, reason: str, by: str | None, override: bool, as_json: 
 
 
 @release.command()
+@click.argument("version", type=click.IntRange(min=1))
+@click.option("--reason", required=True, help="Why, for those who look later.")
+@click.option("--by", help="Who; you, if left out.")
+@as_json_option
+def approve(version: int, reason: str, by: str | None, as_json: bool) -> None:
+    """Sign an approval of VERSION and leave alias `champion` where it is.
+
+    Where serving asks for signatures, a click in the MLflow UI counts once the version is approved.
+    """
+    from pipelines.release import promotion
+
+    with Console(quiet=as_json).step(f"approve version {version}"):
+        result = promotion.approve_version(load_settings(), version, reason=reason, by=by)
+    finish({"ok": True, **result}, as_json=as_json)
+
+
+@release.command()
 @click.option("--reason", default="rolled back", show_default=True, help="Why.")
 @click.option("--by", help="Who; you, if left out.")
 @as_json_option

@@ -18,7 +18,7 @@ from pipelines.features.registry import (
     feast,
 )
 from pipelines.release.feature_use import feature_use
-from pipelines.settings import Settings
+from pipelines.settings import Settings, load_settings
 
 HISTORY = "applied.jsonl"
 """File beside the registry with one line for each apply that changed something."""
@@ -97,3 +97,8 @@ def _remember(settings: Settings, planned: Plan, reason: str | None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as history:
         history.write(json.dumps(line, ensure_ascii=False) + "\n")
+
+
+def declare() -> dict[str, int]:
+    """As the `build_features` DAG calls it: apply what is declared, unless that breaks a release in use."""
+    return apply(load_settings())

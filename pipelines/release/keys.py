@@ -30,6 +30,13 @@ def signing_key(folder: Path) -> Ed25519PrivateKey:
     """
     path = folder / PRIVATE_NAME
     if not path.exists():
+        if (folder / PUBLIC_NAME).exists() and not path.exists():
+            raise ReleaseError(
+                f"expected the release key at {path}, received {PUBLIC_NAME} alone: the key "
+                "is lost or lies elsewhere. Put it back from the backup. If it is gone for good, give "
+                f"{PUBLIC_NAME} another name and list both files in AISLE_SERVING_PUBLIC_KEYS, so that "
+                "releases signed before are still served; the next release makes a new key"
+            )
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as drafts:
             draft = Path(drafts) / PRIVATE_NAME

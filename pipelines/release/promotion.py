@@ -6,12 +6,14 @@ a rollback goes back to the champion before it.
 
 import getpass
 import os
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from pipelines.errors import ReleaseError
+from pipelines.release.approval import approve
 from pipelines.release.champion_history import Move, champion_before, with_move_by_hand
-from pipelines.release.registry import CANDIDATE, CHAMPION, Registry, Version
+from pipelines.release.registry import CANDIDATE, CHAMPION, PASSED, Registry, Version
 from pipelines.settings import Settings
 
 
@@ -33,7 +35,7 @@ def promote(
         version: Number of the version.
         reason: Why, for those who look later.
         by: Who; the user of this process if left out.
-        override: Promote although the gate refused; the reason is kept as the version's `gate_override`.
+        override: Promote although the gate refused; the signed override keeps the reason.
         now: The instant to write down.
 
     Returns:
@@ -46,14 +48,40 @@ def promote(
     chosen = registry.version(version)
     if not reason.strip():
         raise ReleaseError("expected a reason for the promotion, received none; say why in one sentence")
-    if not chosen.may_be_promoted and not override:
+    if chosen.gate != PASSED and not override:
         raise ReleaseError(
             f"version {version} may not be promoted: {_verdict(chosen)}. Promote another version, "
             f"or, if a person answers for it: aisle release promote {version} --override --reason '…'"
         )
-    if override and not chosen.may_be_promoted:
-        registry.tag(version, {"gate_override": reason})
-    return _move(registry, version, "promotion", reason, by or _this_user(), now or datetime.now(UTC))
+    by, now = by or _this_user(), now or datetime.now(UTC)
+    if chosen.gate != PASSED:
+        approve(settings, chosen, kind="override", reason=reason, by=by, now=now)
+    elif "manifest_sha256" in chosen.tags:
+        approve(settings, chosen, kind="approval", reason=reason, by=by, now=now)
+    return _move(registry, version, "promotion", reason, by, now)
+
+
+def approve_version(
+    settings: Settings, version: int, *, reason: str, by: str | None = None, now: datetime | None = None
+) -> dict[str, Any]:
+    """Sign an approval of a version that passed the gate, and move nothing.
+
+    Returns:
+        `kind`, `version`, `manifest_sha256`, `by`, `at` and `reason` of the approval.
+
+    Raises:
+        ReleaseError: There is no such version or no reason, or the gate refused it.
+    """
+    chosen = Registry(settings).version(version)
+    if not reason.strip():
+        raise ReleaseError("expected a reason for the approval, received none; say why in one sentence")
+    if chosen.gate != PASSED:
+        raise ReleaseError(
+            f"version {version} may not be approved: {_verdict(chosen)}. If a person answers for it: "
+            f"aisle release promote {version} --override --reason '…'"
+        )
+    signed = approve(settings, chosen, kind="approval", reason=reason, by=by or _this_user(), now=now)
+    return asdict(signed)
 
 
 def rollback(
@@ -82,7 +110,11 @@ def rollback(
             f"expected a champion before version {champion} to go back to, but none is recorded "
             "that passed the gate and still exists; choose a version: aisle release promote N --reason '…'"
         )
-    return _move(registry, before, "rollback", reason, by or _this_user(), now)
+    by = by or _this_user()
+    earlier = registry.version(before)
+    if earlier.gate == PASSED and "manifest_sha256" in earlier.tags:
+        approve(settings, earlier, kind="approval", reason=reason, by=by, now=now)
+    return _move(registry, before, "rollback", reason, by, now)
 
 
 def auto_promote(settings: Settings, version: int) -> dict[str, Any]:

@@ -143,7 +143,7 @@ def _description(origin: Origin, measured: Measured) -> str:
     how = (
         "Approve it by moving alias `champion` here, or with `aisle release promote`."
         if measured.decision.passed
-        else "Serving refuses it unless the tag `gate_override` holds a person's reason."
+        else "Serving refuses it without a signed override: `aisle release promote --override`."
     )
     return (
         f"Data up to **{origin.as_of}**. ndcg@10 **{measured.metrics[HEADLINE]:.4f}**. "

@@ -1,5 +1,6 @@
 """The door to MLflow's model registry: versions of the release, their tags, and where the aliases point."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from pipelines.errors import ReleaseError
 from pipelines.release.champion_history import Move, read_moves, write_moves
 from pipelines.settings import Settings
 from pipelines.tracking import as_default, connect, translated, unless_absent
+from serving.bundle import APPROVAL_TAG
 
 CANDIDATE = "candidate"
 CHAMPION = "champion"
@@ -45,8 +47,15 @@ class Version:
 
     @property
     def override(self) -> str | None:
-        """Why a person lets this version through although the gate did not; None where nobody does."""
-        return self.tags.get("gate_override", "").strip() or None
+        """Why a person lets this version through although the gate did not; None where nobody does.
+
+        As the registry says it: serving verifies the signature and does not take the registry's word.
+        """
+        try:
+            body = json.loads(self.tags.get(APPROVAL_TAG, ""))
+            return str(body["reason"]) if body["kind"] == "override" else None
+        except (ValueError, KeyError, TypeError):
+            return None
 
     @property
     def may_be_promoted(self) -> bool:

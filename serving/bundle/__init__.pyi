@@ -1,3 +1,6 @@
+from .approval import APPROVAL_TAG as APPROVAL_TAG
+from .approval import Approval as Approval
+from .approval import read_approval as read_approval
 from .catalogue import levels_of as levels_of
 from .event_types import EVENT_WEIGHTS as EVENT_WEIGHTS
 from .event_types import NOT_HISTORY as NOT_HISTORY
@@ -28,6 +31,7 @@ from .writer import write_array as write_array
 from .writer import write_items as write_items
 
 __all__ = [
+    "APPROVAL_TAG",
     "ARRAYS",
     "EVENT_WEIGHTS",
     "FORMAT",
@@ -37,6 +41,7 @@ __all__ = [
     "QUERY_ENCODER",
     "RANKER",
     "TEXT_INDEX",
+    "Approval",
     "ArrayFormat",
     "Bundle",
     "FileFact",
@@ -49,6 +54,7 @@ __all__ = [
     "liking_weights",
     "load_private_key",
     "load_public_key",
+    "read_approval",
     "read_spec",
     "undeclared",
     "verify",

@@ -23,7 +23,8 @@ class Remembered:
 
     version: str
     manifest_sha256: str
-    gate_override: str | None = None
+    approval: str | None = None
+    """Its signed approval as text."""
 
 
 class ReleaseCache:
@@ -64,10 +65,10 @@ class ReleaseCache:
         """Remove a bundle that does not hold."""
         shutil.rmtree(self.folder_of(manifest_sha256), ignore_errors=True)
 
-    def remember(self, version: str, manifest_sha256: str, gate_override: str | None) -> None:
+    def remember(self, version: str, manifest_sha256: str, approval: str | None) -> None:
         """Note the served release for the next start, and let go of old ones."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        note = json.dumps(asdict(Remembered(version, manifest_sha256, gate_override)))
+        note = json.dumps(asdict(Remembered(version, manifest_sha256, approval)))
         unfinished = self._folder / f".{NOTE}"
         with unfinished.open("w", encoding="utf-8") as file:
             file.write(note)
@@ -83,7 +84,7 @@ class ReleaseCache:
         """The release that was served last, or None if there was none or the note is unreadable."""
         try:
             note = json.loads((self._folder / NOTE).read_text(encoding="utf-8"))
-            remembered = Remembered(note["version"], note["manifest_sha256"], note.get("gate_override"))
+            remembered = Remembered(note["version"], note["manifest_sha256"], note.get("approval"))
         except (OSError, ValueError, KeyError, TypeError):
             return None
         return remembered if self.folder_of(remembered.manifest_sha256).is_dir() else None

@@ -3,12 +3,12 @@
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from serving.bundle import Bundle, Manifest, load_public_key, verify
+from serving.bundle import APPROVAL_TAG, Approval, Bundle, Manifest, load_public_key, read_approval, verify
 from serving.engine import Recommender
 from serving.errors import BundleError, RegistryError, ReleaseRefusedError
 from serving.releases.cache import ReleaseCache
@@ -32,8 +32,10 @@ class Release:
     activated_at: datetime
     categories: Sequence[Mapping[str, Any]] = ()
     """The catalogue's departments and categories."""
-    gate_override: str | None = None
-    """Why a person let it through although the gate did not."""
+    approval: Approval | None = None
+    """Who let it go live, when and why; None where nobody signed one."""
+    approval_text: str | None = None
+    """The same as the registry holds it, to be judged again at the next start."""
 
     @property
     def missing_parts(self) -> list[str]:
@@ -79,6 +81,8 @@ class Releases:
         cache: Where releases lie on this machine.
         public_keys: Files with the keys of which one must have signed a release.
         listeners: Who is told what happens.
+        require_approval: Whether a champion needs a signed approval, or alias `champion` is enough. A
+            release that the gate refused always needs a signed override.
     """
 
     def __init__(
@@ -87,7 +91,10 @@ class Releases:
         cache: ReleaseCache,
         public_keys: Sequence[Path],
         listeners: ReleaseObserver,
+        *,
+        require_approval: bool = False,
     ) -> None:
+        self._require_approval = require_approval
         self._registry = registry
         self._cache = cache
         self._public_keys = public_keys
@@ -106,7 +113,7 @@ class Releases:
             return
         champion = ChampionVersion(
             remembered.version,
-            {"manifest_sha256": remembered.manifest_sha256, "gate_override": remembered.gate_override or ""},
+            {"manifest_sha256": remembered.manifest_sha256, APPROVAL_TAG: remembered.approval or ""},
         )
         try:
             self._serve(self._admit(champion, self._cache.folder_of(remembered.manifest_sha256)))
@@ -170,7 +177,8 @@ class Releases:
         try:
             with self._cache.incoming() as folder:
                 bundle = self._registry.download(champion, folder)
-                self._verify(champion, bundle)
+                manifest = self._verify(champion, bundle)
+                self._approval(champion, manifest, self._cache.sha256_of(bundle))
                 kept = self._cache.keep(bundle)
         except OSError as error:
             raise RegistryError(
@@ -195,15 +203,39 @@ class Releases:
                 f"manifest.json: expected the registered SHA-256 {registered}, received {received}: the "
                 "files of this version are not those that were registered. Register the release again."
             )
-        if not manifest.gate_passed and champion.gate_override is None:
+        return manifest
+
+    def _approval(self, champion: ChampionVersion, manifest: Manifest, sha256: str) -> Approval | None:
+        """Who let the release go live; None where nobody signed and nobody has to.
+
+        Raises:
+            ReleaseRefusedError: It needs a signature that it does not have, or has one that does not hold.
+        """
+        needs_override = not manifest.gate_passed
+        approval = None
+        if champion.approval is not None:
+            try:
+                keys = [load_public_key(path) for path in self._public_keys]
+                approval = read_approval(champion.approval, keys, champion.version, sha256)
+            except (BundleError, OSError) as error:
+                if needs_override or self._require_approval:
+                    raise ReleaseRefusedError(str(error)) from error
+                logger.warning("the approval of version %s does not hold: %s", champion.version, error)
+        if needs_override and (approval is None or approval.kind != "override"):
             reasons = (
                 "; ".join(str(reason) for reason in manifest.facts["gate"].get("reasons", ())) or "none given"
             )
             raise ReleaseRefusedError(
                 f"expected a release that passed the gate, received one that did not ({reasons}). Promote "
-                "another version, or set tag gate_override of this one to the reason why it may be served."
+                "another version, or, if a person answers for it, sign an override: aisle release promote "
+                f"{champion.version} --override --reason '…'"
             )
-        return manifest
+        if self._require_approval and approval is None:
+            raise ReleaseRefusedError(
+                f"expected a signed approval of version {champion.version}, received none: an alias alone is "
+                f"a wish. Sign it: aisle release approve {champion.version} --reason '…'"
+            )
+        return approval
 
     def _admit(self, champion: ChampionVersion, folder: Path) -> Release:
         """The verified release, opened and warm.
@@ -212,6 +244,7 @@ class Releases:
             ReleaseRefusedError: It does not hold, or cannot answer.
         """
         manifest = self._verify(champion, folder)
+        approval = self._approval(champion, manifest, self._cache.sha256_of(folder))
         try:
             bundle = Bundle.open(folder)
             recommender = Recommender(bundle)
@@ -231,7 +264,8 @@ class Releases:
             search=search,
             activated_at=datetime.now(UTC),
             categories=category_tree(bundle),
-            gate_override=None if manifest.gate_passed else champion.gate_override,
+            approval=approval,
+            approval_text=champion.approval if approval else None,
         )
 
     def _serve(self, release: Release) -> None:
@@ -239,7 +273,7 @@ class Releases:
         self.current = release
         self._refuse_nothing()
         try:
-            self._cache.remember(release.version, release.manifest_sha256, release.gate_override)
+            self._cache.remember(release.version, release.manifest_sha256, release.approval_text)
         except OSError:
             logger.exception("the served release could not be noted for the next start")
         self._listeners.swapped(release)
@@ -254,7 +288,7 @@ class Releases:
     def _state_of(self, champion: ChampionVersion) -> object:
         """What a refusal rests on; while it stays the same, judging again would change nothing."""
         keys = tuple(path.stat().st_mtime_ns if path.is_file() else None for path in self._public_keys)
-        return (champion.version, champion.manifest_sha256, champion.gate_override, keys)
+        return (champion.version, champion.manifest_sha256, champion.approval, keys)
 
     def _refuse(self, champion: ChampionVersion, reason: str, state: object) -> None:
         self.refusal = Refusal(champion.version, reason, datetime.now(UTC))
@@ -285,10 +319,16 @@ def facts_of(release: Release) -> dict[str, Any]:
         "as_of": release.manifest.as_of.isoformat(),
         "activated_at": release.activated_at.isoformat(),
         "items": release.bundle.n_items,
-        "gate": {**facts["gate"], "override": release.gate_override},
+        "gate": {**facts["gate"], "override": _override(release.approval)},
+        "approval": None if release.approval is None else asdict(release.approval),
         "metrics": facts["metrics"],
         "lake_versions": facts["lake_versions"],
         "feature_services": facts["feature_services"],
         "code_revision": facts["code_revision"],
         "signed_by": release.manifest.key_id,
     }
+
+
+def _override(approval: Approval | None) -> str | None:
+    """Why a person let the release through although the gate did not."""
+    return approval.reason if approval is not None and approval.kind == "override" else None

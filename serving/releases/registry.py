@@ -2,18 +2,23 @@
 
 import importlib
 import os
+import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from serving.bundle import APPROVAL_TAG
 from serving.errors import RegistryError
 from serving.features import typeguard_disabled
 
 CHAMPION = "champion"
 BUNDLE_FOLDER = "artifacts/bundle"
 """Where the bundle lies below a version's files, unless its tag `bundle_path` says otherwise."""
+
+BUNDLE_PATH = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+"""A path that stays below the folder that it starts in."""
 
 TRIES = 1
 """How often MLflow's own client repeats a request; the next poll is the better repetition."""
@@ -32,14 +37,24 @@ class ChampionVersion:
         return self.tags.get("manifest_sha256") or None
 
     @property
-    def gate_override(self) -> str | None:
-        """Why a person lets this version through although the gate did not, or None."""
-        return self.tags.get("gate_override", "").strip() or None
+    def approval(self) -> str | None:
+        """The signed approval as text, not verified yet; None where nobody left one."""
+        return self.tags.get(APPROVAL_TAG) or None
 
     @property
     def bundle_folder(self) -> str:
-        """Where the bundle lies below the version's files."""
-        return self.tags.get("bundle_path") or BUNDLE_FOLDER
+        """Where the bundle lies below the version's files.
+
+        Raises:
+            RegistryError: Tag `bundle_path` leads out of them; anybody may have set it.
+        """
+        folder = self.tags.get("bundle_path") or BUNDLE_FOLDER
+        if not BUNDLE_PATH.fullmatch(folder) or ".." in folder.split("/"):
+            raise RegistryError(
+                f"Tag bundle_path of version {self.version} was expected to be a relative path below the "
+                f"version's files, such as {BUNDLE_FOLDER}, and is {folder[:80]!r}. Correct or delete it."
+            )
+        return folder
 
 
 class Registry:

@@ -100,7 +100,7 @@ def test_a_change_that_breaks_no_release_in_use_is_applied(
 
 
 def test_the_scheduled_apply_refuses_as_well(breaking: Settings):
-    from pipelines.release.feature_changes_task import declare
+    from pipelines.release.feature_changes import declare
 
     with pytest.raises(FeatureError, match=r"version 3 \(champion\)"):
         declare()

@@ -34,6 +34,16 @@ def test_a_lost_public_half_is_written_again(tmp_path):
     assert key_id(load_public_key(tmp_path / "release.pub")) == key_id(key.public_key())
 
 
+def test_a_lost_private_half_is_not_made_anew_under_the_releases_that_it_signed(tmp_path):
+    signing_key(tmp_path)
+    public = (tmp_path / "release.pub").read_bytes()
+    (tmp_path / "release.key").unlink()
+    with pytest.raises(ReleaseError, match="Put it back from the backup"):
+        signing_key(tmp_path)
+    assert (tmp_path / "release.pub").read_bytes() == public
+    assert not (tmp_path / "release.key").exists()
+
+
 def test_a_public_half_of_another_key_is_replaced(tmp_path):
     signing_key(tmp_path / "other")
     key = signing_key(tmp_path / "own")

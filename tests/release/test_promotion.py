@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from pipelines.errors import ReleaseError
-from pipelines.release.promotion import auto_promote, promote, rollback, status
+from pipelines.release.promotion import approve_version, auto_promote, promote, rollback, status
 from pipelines.release.registry import Registry
 from pipelines.tracking import connect
+from serving.bundle import load_public_key, read_approval
 
 DAY = datetime(2024, 5, 1, tzinfo=UTC)
 
@@ -59,7 +60,30 @@ def test_a_person_may_answer_for_a_refused_version_and_the_reason_stays_with_it(
     register("refused")
     promote(settings, 1, reason="baseline was broken that week", by="kim", override=True)
     assert champion(settings) == 1
-    assert Registry(settings).version(1).override == "baseline was broken that week"
+    version = Registry(settings).version(1)
+    assert version.override == "baseline was broken that week"
+    key = load_public_key(settings.keys / "release.pub")
+    approval = read_approval(version.tags["approval"], [key], "1", "0" * 64)
+    assert (approval.kind, approval.by) == ("override", "kim")
+
+
+def test_a_promotion_is_signed_and_an_approval_moves_nothing(settings, register):
+    register("passed")
+    register("passed")
+    promote(settings, 1, reason="first", by="kim")
+    approved = approve_version(settings, 2, reason="looked at it", by="lee")
+    assert (approved["kind"], approved["by"]) == ("approval", "lee")
+    assert champion(settings) == 1
+    key = load_public_key(settings.keys / "release.pub")
+    for number, by in ((1, "kim"), (2, "lee")):
+        text = Registry(settings).version(number).tags["approval"]
+        assert read_approval(text, [key], str(number), "0" * 64).by == by
+
+
+def test_an_approval_of_a_refused_version_is_refused(settings, register):
+    register("refused")
+    with pytest.raises(ReleaseError, match="below personal_frequency"):
+        approve_version(settings, 1, reason="hope")
 
 
 def test_overriding_a_gate_that_passed_leaves_no_override(settings, register):

@@ -1,12 +1,13 @@
 """A real MLflow registry, with bundles of the tiny shop as its versions."""
 
+import hashlib
 import shutil
 from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
 
-from serving.bundle import load_private_key, write_key_pair
+from serving.bundle import APPROVAL_TAG, Approval, load_private_key, write_key_pair
 from tests.serving.shop_release import write_release
 
 MODEL = "aisle-recommender"
@@ -59,6 +60,13 @@ class ModelRegistry:
 
     def promote(self, version: str) -> None:
         self.client.set_registered_model_alias(MODEL, "champion", version)
+
+    def approve(self, version: str, kind: str, reason: str, of: str | None = None) -> None:
+        """Sign an approval with the installation's key; `of` another version, to be refused."""
+        digest = hashlib.sha256((self.files_of(of or version) / "manifest.json").read_bytes()).hexdigest()
+        approval = Approval(kind, of or version, digest, "kim", "2024-05-02T08:00:00+00:00", reason)
+        key = load_private_key(self.home / "keys" / "release.key")
+        self.tag(version, APPROVAL_TAG, approval.signed(key))
 
     def tag(self, version: str, name: str, value: str) -> None:
         self.client.set_model_version_tag(MODEL, version, name, value)

@@ -1,12 +1,17 @@
 """The holder of the served release, without a process around it."""
 
+import hashlib
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from serving.bundle import Approval, load_private_key
 from serving.releases.cache import ReleaseCache
 from serving.releases.follower import ReleaseObserver, Releases
-from serving.releases.registry import Registry
+from serving.releases.registry import ChampionVersion, Registry
 from tests.serving.model_registry import MODEL, ModelRegistry
 
 
@@ -25,12 +30,29 @@ class Told:
         )
 
 
-def releases_of(registry: ModelRegistry, told: Told, tracking_uri: str | None = None) -> Releases:
+class Tags:
+    """A registry in front of the real one, whose champion bears tags that MLflow itself would not take."""
+
+    def __init__(self, inner: Any, tags: dict[str, str]) -> None:
+        self._inner, self._tags = inner, tags
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def champion(self) -> ChampionVersion:
+        champion = self._inner.champion()
+        return ChampionVersion(champion.version, {**champion.tags, **self._tags})
+
+
+def releases_of(
+    registry: ModelRegistry, told: Told, tracking_uri: str | None = None, require_approval: bool = False
+) -> Releases:
     return Releases(
         Registry(tracking_uri or registry.uri, MODEL, timeout_s=2.0),
         ReleaseCache(registry.home / "cache"),
         [registry.home / "keys" / "release.pub"],
         told.listeners(),
+        require_approval=require_approval,
     )
 
 
@@ -69,12 +91,99 @@ def test_a_refused_champion_is_judged_once_until_something_changes(
     for _ in range(3):
         releases.poll_once()
     assert told.refused == ["1"]
-    registry.tag(version, "gate_override", "shown to the board")
+    registry.approve(version, "override", "shown to the board")
     releases.poll_once()
     assert told.swapped == ["1"]
     assert told.refused == ["1", None]
     assert releases.current is not None
-    assert releases.current.gate_override == "shown to the board"
+    assert releases.current.approval == Approval(
+        "override",
+        "1",
+        releases.current.manifest_sha256,
+        "kim",
+        "2024-05-02T08:00:00+00:00",
+        "shown to the board",
+    )
+
+
+@pytest.mark.parametrize(
+    "tags",
+    [
+        {"gate_override": "the season starts tomorrow"},
+        {"approval": "the season starts tomorrow"},
+        {"approval": '{"kind": "override"}'},
+        {"approval": "[" * 100_000},
+    ],
+)
+def test_whoever_writes_to_the_registry_cannot_let_a_refused_release_through(
+    registry: ModelRegistry, tags: dict[str, str]
+) -> None:
+    releases = releases_of(registry, Told())
+    version = registry.register(gate={"passed": False, "reasons": ["below popularity"]})
+    registry.promote(version)
+    releases._registry = Tags(releases._registry, tags)
+    releases.poll_once()
+    assert releases.current is None
+    assert releases.refusal is not None
+
+
+@pytest.mark.parametrize("change", ["reason", "by", "kind", "version", "manifest_sha256"])
+def test_an_approval_that_was_altered_lets_nothing_through(registry: ModelRegistry, change: str) -> None:
+    releases = releases_of(registry, Told())
+    version = registry.register(gate={"passed": False, "reasons": ["below popularity"]})
+    registry.promote(version)
+    registry.approve(version, "approval" if change == "kind" else "override", "fine")
+    text = registry.client.get_model_version(MODEL, version).tags["approval"]
+    values = {"kind": "override", "version": "9", "manifest_sha256": "0" * 64}
+    registry.tag(version, "approval", json.dumps({**json.loads(text), change: values.get(change, "other")}))
+    releases.poll_once()
+    assert releases.current is None
+    assert "altered" in releases.refusal.reason
+
+
+def test_an_approval_of_another_version_or_by_another_key_lets_nothing_through(
+    registry: ModelRegistry, new_registry: Callable[[], ModelRegistry]
+) -> None:
+    releases = releases_of(registry, Told())
+    refused = registry.register(gate={"passed": False, "reasons": ["below popularity"]})
+    other = registry.register(gate={"passed": False, "reasons": ["below popularity too"]})
+    registry.approve(refused, "override", "fine", of=other)
+    registry.promote(refused)
+    releases.poll_once()
+    assert "received one of version 2" in releases.refusal.reason
+    stranger = new_registry()
+    digest = hashlib.sha256((registry.files_of(refused) / "manifest.json").read_bytes()).hexdigest()
+    forged = Approval("override", refused, digest, "eve", "2024-05-02T08:00:00+00:00", "fine")
+    key = load_private_key(stranger.home / "keys" / "release.key")
+    registry.tag(refused, "approval", forged.signed(key))
+    releases.poll_once()
+    assert "signed by a trusted key" in releases.refusal.reason
+    assert releases.current is None
+
+
+def test_where_approvals_are_asked_for_an_alias_alone_is_a_wish(registry: ModelRegistry) -> None:
+    releases = releases_of(registry, Told(), require_approval=True)
+    version = registry.register()
+    registry.promote(version)
+    releases.poll_once()
+    assert releases.current is None
+    assert "an alias alone is a wish" in releases.refusal.reason
+    registry.approve(version, "approval", "looked at the report")
+    releases.poll_once()
+    assert releases.current.approval.by == "kim"
+    again = releases_of(registry, Told(), tracking_uri="http://127.0.0.1:9", require_approval=True)
+    again.restore()
+    assert again.current.approval.reason == "looked at the report"
+
+
+@pytest.mark.parametrize("path", ["../../keys", "/etc", "artifacts/../../..", "artifacts//bundle", ".."])
+def test_a_tag_cannot_lead_serving_out_of_the_files_of_a_version(registry: ModelRegistry, path: str) -> None:
+    releases = releases_of(registry, Told())
+    registry.promote(registry.register(tags={"bundle_path": path}))
+    releases.poll_once()
+    assert releases.current is None
+    assert "relative path below the version's files" in releases.registry_state.error
+    assert not [one for one in (registry.home / "cache").rglob("*") if one.name == "release.key"]
 
 
 def test_a_key_that_arrives_later_lets_the_waiting_champion_through(registry: ModelRegistry) -> None:

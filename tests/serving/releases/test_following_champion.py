@@ -118,10 +118,10 @@ def test_a_person_may_let_an_ungated_release_through_with_a_reason(followed) -> 
     version = ungated(registry)
     registry.promote(version)
     process.wait_for(lambda answer: answer["refusal"] is not None)
-    registry.tag(version, "gate_override", "   ")
+    registry.tag(version, "gate_override", "the season starts tomorrow")
     time.sleep(0.6)
     assert process.release()["release"]["version"] == "1"
-    registry.tag(version, "gate_override", "the season starts tomorrow")
+    registry.approve(version, "override", "the season starts tomorrow")
     answer = process.wait_for_version(version)
     assert answer["release"]["gate"]["override"] == "the season starts tomorrow"
     assert answer["refusal"] is None
