@@ -21,6 +21,10 @@ class IngestError(AisleError):
     """A source as a whole cannot be taken in; the lake is untouched."""
 
 
+class RefusedRowsError(IngestError):
+    """Too many rows of a source broke their contract; the good ones are stored, the others in quarantine."""
+
+
 class FeatureError(AisleError):
     """Features could not be built, joined, materialized or looked up."""
 

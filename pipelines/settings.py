@@ -28,6 +28,16 @@ class Settings(BaseSettings):
     shop_source: str | None = None
     """What the scheduled ingest takes in: a file or folder, `mysql://…`, `s3://…` or `complete-journey`."""
 
+    shop_mapping: Path | None = None
+    """YAML file with the shop's names of tables and columns, for the scheduled ingest."""
+
+    ingest_max_refused_share: float = Field(default=0.05, ge=0, le=1)
+    """Share of a table's rows that an ingest may quarantine; it fails beyond it, once the next setting is
+    passed as well. It always fails where every row was quarantined."""
+
+    ingest_max_refused_rows: int = Field(default=20, ge=0)
+    """Rows of a table that an ingest may quarantine, whatever their share."""
+
     feature_repo: Path = Path(__file__).resolve().parent.parent / "feature_repo"
     """Folder with the Feast declarations and `feature_store.yaml`."""
 

@@ -1,6 +1,7 @@
 """`aisle-serve`: run one serving process until it is told to stop."""
 
 import logging
+import os
 import socket
 import sys
 from typing import Any
@@ -12,6 +13,9 @@ from pydantic import ValidationError
 from serving.app import create_app
 from serving.errors import ConfigurationError, EventLogError
 from serving.settings import ServingSettings, load_settings
+
+PRIVATE = 0o077
+"""What the process writes, shoppers' events among it, is for its own user alone."""
 
 GRACE_S = 8
 """Seconds that requests under way have to finish when the process is told to stop."""
@@ -42,6 +46,7 @@ def main(host: str | None, port: int | None) -> None:
     Settings are read from AISLE_SERVING_… variables. Exit codes: 0 stopped as told, 1 failed, 2 wrong
     settings.
     """
+    os.umask(PRIVATE)
     try:
         chosen = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
         settings = with_choices(load_settings(), chosen)

@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage.
 """
 
 import json
+import os
 import sys
 import warnings
 from importlib import import_module
@@ -16,6 +17,11 @@ from pipelines.errors import AisleError, WrongUsageError
 VERBS = {
     "demo": ("pipelines.demo", "demo", "Run the whole loop on real shop data, here, and keep it running."),
     "ingest": ("pipelines.ingest.cli", "ingest", "Take shop data into the lake."),
+    "quarantine": (
+        "pipelines.ingest.quarantine_cli",
+        "quarantine",
+        "See the rows that broke a contract, and why.",
+    ),
     "features": (
         "pipelines.cli.features",
         "features",
@@ -30,6 +36,10 @@ VERBS = {
     "bench": ("pipelines.bench.cli", "bench", "Measure speed, beside peers on the same data."),
     "doctor": ("pipelines.cli.doctor", "doctor", "Check what this machine has and what is missing."),
 }
+
+
+PRIVATE = 0o077
+"""What this command and its children write, shoppers' events among it, is for this user alone."""
 
 
 class LazyVerbs(click.Group):
@@ -62,6 +72,7 @@ def aisle() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit with 0 (done), 1 (failed) or 2 (wrong usage)."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    os.umask(PRIVATE)
     _hide_deprecations()
     try:
         result: Any = aisle.main(args=arguments, prog_name="aisle", standalone_mode=False)

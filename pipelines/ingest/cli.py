@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from pipelines.ingest.refusal import check_refused
 from pipelines.ingest.report import IngestReport
 from pipelines.runtime import Console, finish
 from pipelines.settings import load_settings
@@ -42,18 +43,19 @@ def ingest(
     """
     from pipelines.ingest.run import ingest as take_in  # loads polars and DuckDB: not for --help
 
-    console = Console()
+    console, settings = Console(), load_settings()
     with console.step(f"Taking in {', '.join(_without_password(source) for source in sources)}"):
         report = take_in(
             sources,
-            load_settings(),
-            mapping=mapping,
+            settings,
+            mapping=mapping or settings.shop_mapping,
             since=since,
             until=until,
             full=full,
             now=datetime.now(UTC),
         )
     _show(report, console)
+    check_refused(report, settings)
     finish({"ok": True, **report.model_dump(mode="json")}, as_json=as_json)
 
 

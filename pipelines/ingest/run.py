@@ -19,6 +19,7 @@ from pipelines.ingest.cleaning import clean
 from pipelines.ingest.columns import TABLES
 from pipelines.ingest.contracts import contract
 from pipelines.ingest.enrich import STATE_IDS, complete, conflicts, date_states
+from pipelines.ingest.event_keys import compare_keys, number_repeats
 from pipelines.ingest.mapping import Mapping, load_mapping
 from pipelines.ingest.open_source import open_source
 from pipelines.ingest.quarantine import not_even_rows, screen, seal
@@ -164,6 +165,8 @@ class _Run:
 
     def store(self) -> None:
         """Write the quarantine, then the good rows, and check that every row is accounted for."""
+        if "events" in self._good:
+            self._key_events()
         if self._bad:
             sealed = seal(self._bad, self._batch_id, self._now)
             self._lake.append_new("quarantine", sealed.to_arrow().cast(SCHEMAS["quarantine"]))
@@ -177,13 +180,21 @@ class _Run:
             stored_as = rows.to_arrow().cast(SCHEMAS[table])
             del rows  # a year of events fills half a gigabyte
             self._accepted[table] = self._lake.append_new(table, stored_as)
-            self._duplicates[table] = stored_as.num_rows - self._accepted[table]
+            self._duplicates[table] += stored_as.num_rows - self._accepted[table]
         if self._lake.exists("events"):  # all that is known of items and users may be their events
             for table in STATE_IDS:
                 self._lake.make(table)
         for table, numbers in self._tables().items():
             if not numbers.adds_up:
                 raise IngestError(f"expected every row of {table} to be accounted for, received {numbers!r}")
+
+    def _key_events(self) -> None:
+        """Number equal events without ids, and set aside those whose id another event has."""
+        keyed = compare_keys(self._lake, number_repeats(pl.concat(self._good.pop("events"))))
+        self._duplicates["events"] += keyed.duplicates
+        if keyed.conflicts is not None:
+            self._set_aside("events", keyed.conflicts)
+        self._good["events"] = [keyed.rows]
 
     def _tables(self) -> dict[str, TableReport]:
         return {

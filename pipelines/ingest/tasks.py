@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from pipelines.errors import IngestError
+from pipelines.ingest.refusal import check_refused
 from pipelines.ingest.run import ingest
 from pipelines.settings import load_settings
 
@@ -21,15 +22,18 @@ def take_in(source: str | None, since: str | None = None, until: str | None = No
 
     Raises:
         IngestError: A source cannot be taken in, or there is no event in the lake afterwards.
+        RefusedRowsError: Too many rows were quarantined; the good ones are stored.
     """
     settings = load_settings()
     shop = source or settings.shop_source
     report = ingest(
         [*([shop] if shop else []), SERVED_EVENTS],
         settings,
+        mapping=settings.shop_mapping,
         since=_instant(since),
         until=_instant(until),
     )
+    check_refused(report, settings)
     if report.as_of is None:
         raise IngestError(
             "the lake holds no event and none came in: name the shop in AISLE_SHOP_SOURCE, or trigger "

@@ -135,7 +135,7 @@ PARTITIONS: dict[str, tuple[str, ...]] = {"events": ("event_on",)}
 """Columns whose values split a table into folders."""
 
 KEYS: dict[str, tuple[str, ...]] = {
-    "events": ("event_id",),
+    "events": ("event_id", "source"),
     "items": ("item_id", "updated_at"),
     "users": ("user_id", "updated_at"),
     "campaigns": ("campaign_id",),

@@ -84,6 +84,22 @@ class Lake:
         """The table's rows, or some of its columns, in no order to rely on."""
         return self.dataset(table, version).to_table(columns=None if columns is None else list(columns))
 
+    def rows_with(self, table: str, column: str, values: pl.Series) -> pl.DataFrame:
+        """The table's rows whose `column` holds one of the values, read in portions."""
+        import polars as pl
+
+        wanted = values.drop_nulls().unique()
+        if wanted.is_empty():
+            return _frame(self.dataset(table).schema.empty_table())
+        stored = self._open(table)
+        kind = pa.schema(stored.schema()).field(column).type
+        lowest, highest = (pa.scalar(end, kind) for end in (wanted.min(), wanted.max()))
+        within = (pc.field(column) >= lowest) & (pc.field(column) <= highest)
+        frame, parts = wanted.alias(column).to_frame(), []
+        for portion in _in_portions(self._scan(stored).scanner(filter=within).to_batches()):
+            parts.append(_frame(portion).join(frame, on=column, how="semi"))
+        return pl.concat(parts) if parts else _frame(self.dataset(table).schema.empty_table())
+
     def last_event_at(self) -> datetime | None:
         """The instant of the newest event, or None while there is no event."""
         if not self.exists("events"):

@@ -1,5 +1,6 @@
 """An ingest as a whole: every row accounted for, once, whoever else is at work."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -118,18 +119,50 @@ def test_an_undated_state_that_comes_back_is_kept_each_time_it_changed(
     ]
 
 
-def test_rows_of_one_key_that_differ_are_counted(take_in: TakeIn, lake: Lake, write: Write):
-    report = take_in(
-        write(
-            "events.csv",
-            f"{HEADER}a,2024-05-01,first,view,i\na,2024-05-01,second,view,i\na,2024-05-01,first,view,i\n"
-            "b,2024-05-01,u,view,i\nb,2024-05-01,u,view,i\n",
-        )
+def test_an_id_with_two_contents_is_a_conflict_that_is_kept_with_both(
+    take_in: TakeIn, lake: Lake, write: Write
+):
+    file = write(
+        "events.csv",
+        f"{HEADER}a,2024-05-01,first,view,i\na,2024-05-01,second,view,i\na,2024-05-01,first,view,i\n"
+        "b,2024-05-01,u,view,i\nb,2024-05-01,u,view,i\n",
     )
-    assert (report.accepted, report.duplicates) == (2, 3)
-    assert report.cleaning["events: other rows of the same key left out"] == 1
+    report = take_in(file)
+    assert (report.accepted, report.duplicates, report.quarantined) == (2, 2, 1)
     users = {row["event_id"]: row["user_id"] for row in lake.read("events").to_pylist()}
     assert users == {"a": "first", "b": "u"}
+    (row,) = lake.read("quarantine").to_pylist()
+    assert row["reason"] == "event_id is used by another event of the same source"
+    content = json.loads(row["content"])
+    assert (content["received"]["user_id"], content["stored"]["user_id"]) == ("second", "first")
+    again = take_in(file)
+    assert (again.accepted, again.duplicates, again.quarantined) == (0, 4, 1)
+    assert len(lake.read("quarantine")) == 1
+
+
+def test_a_number_that_another_source_used_before_does_not_lose_an_event(
+    take_in: TakeIn, lake: Lake, write: Write
+):
+    take_in(write("web.csv", f"{HEADER}1,2024-05-01,ann,view,i\n2,2024-05-01,ann,view,j\n"))
+    report = take_in(write("till.csv", f"{HEADER}1,2024-05-02,bob,purchase,k\n2,2024-05-01,ann,view,j\n"))
+    # Till's 1 is another event than the web's; its 2 is the same one, sent by both.
+    assert (report.accepted, report.duplicates, report.quarantined) == (1, 1, 0)
+    stored = sorted((row["event_id"], row["user_id"]) for row in lake.read("events").to_pylist())
+    assert stored == [("1", "ann"), ("1", "bob"), ("2", "ann")]
+
+
+def test_equal_purchases_without_ids_are_as_many_as_there_are_and_the_same_file_again_is_nothing_new(
+    take_in: TakeIn, lake: Lake, write: Write
+):
+    bread = "2024-05-01,ann,purchase,bread\n"
+    header = "event_at,user_id,event_type,item_id\n"
+    file = write("sales.csv", header + bread * 3 + "2024-05-01,ann,purchase,milk\n")
+    assert take_in(file).accepted == 4
+    again = take_in(file)
+    assert (again.accepted, again.duplicates) == (0, 4)
+    longer = take_in(write("sales.csv", header + bread * 4))
+    assert (longer.accepted, longer.duplicates) == (1, 3)
+    assert len(lake.read("events")) == 5
 
 
 def test_a_table_that_is_all_key_may_repeat_its_rows(take_in: TakeIn, write: Write):

@@ -162,7 +162,7 @@ root, name = sys.argv[1:]
 for n in range(6):
     rows = [
         {"event_id": event_id, "event_at": datetime(2024, 5, 1, tzinfo=UTC), "event_on": date(2024, 5, 1),
-         "user_id": "u", "event_type": "view", "item_id": "i", "source": name}
+         "user_id": "u", "event_type": "view", "item_id": "i", "source": "shop"}
         for event_id in (f"{name}-{n}", f"both-{n}")
     ]
     Lake(root).append_new("events", pa.Table.from_pylist(rows, schema=SCHEMAS["events"]))
