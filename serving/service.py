@@ -10,7 +10,7 @@ from serving.clock import Clock
 from serving.engine import RecommendationRequest, UserBatch, with_live_events
 from serving.engine.user_batch import user_batch
 from serving.errors import NoReleaseError, UnknownItemError
-from serving.explanations import Recommendation, recommend
+from serving.explanations import Reason, Recommendation, recommend
 from serving.features import UserFeatures, UserRow
 from serving.metrics import Metrics
 from serving.releases import Release, Releases
@@ -38,7 +38,7 @@ class RecommendationService:
         """
         release = self.releases.current
         if release is None:
-            return self._popular(request)
+            return self._popular(request, language)
         user, degraded = self._user(release, user_id)
         started = time.perf_counter()
         (items,) = recommend(release.recommender, user, request, language)
@@ -150,8 +150,11 @@ class RecommendationService:
         served = None if release is None else {"version": release.version, "digest": release.manifest_sha256}
         return {"release": served, "degraded": parts}
 
-    def _popular(self, request: RecommendationRequest) -> dict[str, Any]:
-        """What shoppers turn to most by the events received here: honest while there is no release."""
+    def _popular(self, request: RecommendationRequest, language: str) -> dict[str, Any]:
+        """The most popular items by the events received here, which is all there is without a release.
+
+        Events of the last week come first; older ones are used, and not called recent, if there is none.
+        """
         filters = request.filters
         needs_catalogue = (
             request.surface == "category"
@@ -161,7 +164,13 @@ class RecommendationService:
             or filters.max_price is not None
         )
         left_out = {request.item_id, *request.cart, *filters.exclude_ids}
-        popular = [] if needs_catalogue else self.live.popular(request.k + len(left_out))
+        popular: list[tuple[str, float]] = []
+        code = "popular_this_week"
+        if not needs_catalogue:
+            enough = request.k + len(left_out)
+            popular = self.live.popular_this_week(enough, self.clock.now())
+            if not any(item_id not in left_out for item_id, _ in popular):
+                popular, code = self.live.popular(enough), "popular"
         chosen = [(item_id, weight) for item_id, weight in popular if item_id not in left_out][: request.k]
         if not chosen:
             raise NoReleaseError(no_release_sentence(self.releases))
@@ -179,8 +188,8 @@ class RecommendationService:
                     image_url=None,
                     score=weight,
                     source="popularity",
-                    reason="Popular right now",
-                    reason_code="popular",
+                    reason=Reason(code).text(language),
+                    reason_code=code,
                 )
                 for rank, (item_id, weight) in enumerate(chosen, start=1)
             ],

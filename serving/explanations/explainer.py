@@ -7,19 +7,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from serving.bundle import Bundle
-from serving.engine import CART, DAY_S, HOUR_S, PurchaseHistory, UserBatch
+from serving.bundle import EVENT_WEIGHTS, Bundle
+from serving.engine import CART, DAY_S, PurchaseHistory, UserBatch
 from serving.engine.purchase_history import purchase_history
 from serving.explanations.reasons import Reason, bought
 
 CATEGORY_HABIT = 3
 """Events in a category from which on a shopper is said to shop there often."""
+HABIT_DAYS = 90
+"""Age up to which an event counts for such a habit: who came often last year does not come often."""
+RECENT_DAYS = 7
+"""Age up to which a look is called recent; the days are counted beyond it."""
 ANCHORS = 50
 """Distinct items of the history that a reason may name."""
 BECAUSE = {"view": "because_looked", CART: "because_carted", "rating": "because_rated"}
-"""Reason by the type of event that a user met an item in; of other types, a shop's success is a purchase."""
-CART_HOURS = 12
-"""For how long an item that was put into the cart is said to be in it."""
+"""Reason by the type of the user's last event on an item; of other types, a shop's success is a purchase."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Explainer:
         self._history = history
         # Where looking or rating is all that a shop knows, nothing is said to be bought.
         buys = not set(BECAUSE) & set(bundle.spec.target_types)
-        self._bought = {item: place for place, item in enumerate(history.keys.tolist()) if buys}
+        self._bought = {item: row for row, item in enumerate(history.keys.tolist()) if buys}
         known = user.history_items[0] >= 0
         self._items = user.history_items[0][known]
         self._types = user.history_types[0][known]
@@ -50,15 +52,19 @@ class Explainer:
         self._newest = dict(
             zip(reversed(self._items.tolist()), range(len(self._items) - 1, -1, -1), strict=True)
         )
-        self._distinct = np.array(newest_first[:ANCHORS], np.int32)
+        liked = [item for item in newest_first if self._because(self._type_name(self._newest[item]))]
+        self._distinct = np.array(liked[:ANCHORS], np.int32)
         self._near = {
             False: np.concatenate(
                 [bundle.neighbours[self._distinct], bundle.followers[self._distinct]], axis=1
             ),
             True: bundle.complements[self._distinct],
         }
-        codes = bundle.catalogue.category_codes[self._items]
-        self._categories = Counter(codes.tolist())
+        counts = np.array(
+            [self._because(self._type_name(event)) is not None for event in range(len(self._items))], bool
+        )
+        habitual = self._items[counts & (self._ages <= HABIT_DAYS * DAY_S)]
+        self._categories = Counter(bundle.catalogue.category_codes[habitual].tolist())
 
     def explain(
         self, item: int, source: str, anchors: Sequence[Anchor] = (), category: str | None = None
@@ -95,34 +101,48 @@ class Explainer:
         return None
 
     def own(self, item: int) -> Reason | None:
-        """The reason that lies in the user's own dealings with the item, if there were any."""
-        place = self._bought.get(item)
-        if place is not None:
-            interval = float(self._history.interval_s[place]) / DAY_S
-            days_ago = math.floor(float(self._history.last_age_s[place]) / DAY_S)
-            return bought(int(self._history.days[place]), interval, days_ago)
+        """The user's purchases of the item or last event on it as the reason; None without such events."""
+        row = self._bought.get(item)
+        if row is not None:
+            interval = float(self._history.interval_s[row]) / DAY_S
+            days_ago = math.floor(float(self._history.last_age_s[row]) / DAY_S)
+            return bought(int(self._history.days[row]), interval, days_ago)
         newest = self._newest.get(item)
         if newest is None:
             return None
-        in_cart = self._type_name(newest) == CART and self._ages[newest] < CART_HOURS * HOUR_S
-        return Reason("in_cart" if in_cart else "looked_at")
+        kind, days = self._type_name(newest), math.floor(float(self._ages[newest]) / DAY_S)
+        if kind == CART:
+            return Reason("carted_before", {"days": days}) if days > 1 else Reason("in_cart")
+        if kind == "rating":
+            return Reason("rated")
+        if kind != "view":
+            return None
+        return Reason("looked_at") if days < RECENT_DAYS else Reason("looked_at_before", {"days": days})
 
     def _because_of_history(self, item: int, source: str) -> Reason | None:
-        """Names the history item that the user met last among those to whose lists it belongs."""
+        """Names the latest item of the history to whose lists this one belongs."""
         if source == "popularity":
             return None
         for complement, related in self._near.items():
             near = np.flatnonzero((related == item).any(axis=1))
             if not near.size:
                 continue
-            known = int(self._distinct[near[0]])
-            title = self._title(known)
-            if complement:
-                return Reason("bought_with", {"title": title})
-            kind = self._type_name(self._newest[known])
-            otherwise = "because_bought" if kind in self._bundle.spec.target_types else "because_looked"
-            return Reason(BECAUSE.get(kind, otherwise), {"title": title})
+            latest = int(self._distinct[near[0]])
+            code = self._because(self._type_name(self._newest[latest]))
+            return Reason(
+                "bought_with" if complement or code is None else code, {"title": self._title(latest)}
+            )
         return None
+
+    def _because(self, kind: str) -> str | None:
+        """The reason that an event of this type gives for related items; None if it is no liking."""
+        spec = self._bundle.spec
+        if kind in BECAUSE or kind in spec.target_types:
+            return BECAUSE.get(kind, "because_bought")
+        liking = {**EVENT_WEIGHTS, **spec.event_weights}.get(kind, 0.0) > 0
+        if not liking:
+            return None
+        return "because_bought" if kind == "purchase" else "because_liked"
 
     def _because_of_taste(self, item: int, source: str, category: str | None) -> Reason:
         code = int(self._bundle.catalogue.category_codes[item])

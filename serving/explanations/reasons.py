@@ -28,10 +28,11 @@ def bought(days_bought: int, interval_days: float, days_ago: int) -> Reason:
 
     Args:
         days_bought: On how many days.
-        interval_days: Mean time between those days; not looked at below three of them.
-        days_ago: Whole days since the last time.
+        interval_days: Mean time between those days; read from three days on.
+        days_ago: Whole days since the last time. A habit that has paused for over two intervals is told as
+            a purchase of the past.
     """
-    if days_bought >= 3 and interval_days > 0:
+    if days_bought >= 3 and interval_days > 0 and days_ago <= 2 * interval_days:
         days = round(interval_days)
         return Reason("buy_rhythm", {"days": days}) if days > 1 else Reason("buy_often")
     if days_ago <= 1:

@@ -13,6 +13,11 @@ from serving.engine import RecentEvent
 COUNTED_ITEMS = 100_000
 """Items whose popularity is counted; beyond it the least popular ones are forgotten."""
 
+WEEK_DAYS = 7
+"""Days, today included, that "this week" spans."""
+
+DAY_S = 86_400
+
 
 class RecentEvents:
     """The newest events of each user, and what is popular among them.
@@ -27,6 +32,7 @@ class RecentEvents:
         self._users = users
         self._events: OrderedDict[str, deque[RecentEvent]] = OrderedDict()
         self._weights: defaultdict[str, float] = defaultdict(float)
+        self._weights_by_day: dict[int, defaultdict[str, float]] = {}
         self._lock = threading.Lock()
 
     def __len__(self) -> int:
@@ -41,9 +47,7 @@ class RecentEvents:
                     continue
                 at = int(datetime.fromisoformat(event["event_at"]).timestamp())
                 self._remember(event["user_id"], RecentEvent(item_id, event_type, at))
-                self._weights[item_id] += max(0.0, EVENT_WEIGHTS.get(event_type, 0.0))
-            if len(self._weights) > 2 * COUNTED_ITEMS:
-                self._weights = defaultdict(float, self._most_popular(COUNTED_ITEMS))
+                self._count(item_id, max(0.0, EVENT_WEIGHTS.get(event_type, 0.0)), at // DAY_S)
 
     def of(self, user_id: str) -> list[RecentEvent]:
         """The user's newest events, newest first; of one second, the one that arrived last first."""
@@ -58,12 +62,33 @@ class RecentEvents:
             return [user_id for user_id, _ in zip(newest, range(k), strict=False)]
 
     def popular(self, k: int) -> list[tuple[str, float]]:
-        """The `k` items that live events speak for most, with their weights."""
+        """The `k` items with the largest weights of their events, whenever these were."""
         with self._lock:
-            return self._most_popular(k)
+            return _largest(self._weights, k)
 
-    def _most_popular(self, k: int) -> list[tuple[str, float]]:
-        return heapq.nlargest(k, self._weights.items(), key=lambda entry: entry[1])
+    def popular_this_week(self, k: int, now: datetime) -> list[tuple[str, float]]:
+        """The `k` items with the largest weights of their events of the week before `now`."""
+        today = int(now.timestamp()) // DAY_S
+        weights: defaultdict[str, float] = defaultdict(float)
+        with self._lock:
+            for day in range(today - WEEK_DAYS + 1, today + 1):
+                for item_id, weight in self._weights_by_day.get(day, {}).items():
+                    weights[item_id] += weight
+        return _largest(weights, k)
+
+    def _count(self, item_id: str, weight: float, day: int) -> None:
+        """Add an event's weight to the item's popularity; days before the newest week are dropped."""
+        if weight <= 0:
+            return
+        by_day = self._weights_by_day
+        for weights in (self._weights, by_day.setdefault(day, defaultdict(float))):
+            weights[item_id] += weight
+            if len(weights) > 2 * COUNTED_ITEMS:
+                largest = _largest(weights, COUNTED_ITEMS)
+                weights.clear()
+                weights.update(largest)
+        while len(by_day) > WEEK_DAYS:
+            del by_day[min(by_day)]
 
     def _remember(self, user_id: str, event: RecentEvent) -> None:
         events = self._events.get(user_id)
@@ -74,3 +99,7 @@ class RecentEvents:
         else:
             self._events.move_to_end(user_id)
         events.append(event)
+
+
+def _largest(weights: Mapping[str, float], k: int) -> list[tuple[str, float]]:
+    return heapq.nlargest(k, weights.items(), key=lambda entry: entry[1])

@@ -18,7 +18,8 @@ const REASON_ICONS = {
 const SAME_ICON = {
   buy_rhythm: "buy_often", bought_today: "buy_often", bought_yesterday: "buy_often", bought_before: "buy_often",
   because_bought: "similar", because_carted: "similar", because_looked: "looked_at", in_cart: "bought_with",
-  popular_in: "popular", for_category: "for_you",
+  carted_before: "bought_with", looked_at_before: "looked_at", rated: "looked_at", because_liked: "similar",
+  popular_in: "popular", popular_this_week: "popular", for_category: "for_you",
 };
 
 export function reasonLine(item) {

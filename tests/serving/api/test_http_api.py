@@ -149,8 +149,8 @@ def test_every_answer_carries_its_request_id_and_what_was_missing(shop: ServingP
 
 def test_reasons_are_written_in_the_language_asked_for(shop: ServingProcess) -> None:
     answer = shop.list_for("reader", k=1, language="zh-CN")
-    assert answer["items"][0]["reason"] == "本周热门"
-    assert shop.list_for("reader", k=1, language="xx")["items"][0]["reason"] == "Popular this week"
+    assert answer["items"][0]["reason"] == "受顾客欢迎"
+    assert shop.list_for("reader", k=1, language="xx")["items"][0]["reason"] == "Popular with shoppers"
 
 
 @pytest.mark.parametrize(

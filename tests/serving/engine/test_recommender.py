@@ -58,7 +58,7 @@ def test_home_for_nobody_is_what_is_popular(recommender: Recommender):
     answer = listed(recommender, k=4)
     assert ids(answer) == ["banana", "bread", "butter", "apple"]
     assert {item.source for item in answer} == {"popularity"}
-    assert {item.reason for item in answer} == {"Popular this week"}
+    assert {item.reason for item in answer} == {"Popular with shoppers"}
 
 
 def test_a_view_changes_the_next_list(recommender: Recommender):
@@ -177,7 +177,7 @@ def test_a_category_holds_nothing_else(recommender: Recommender, buyer):
 def test_an_unknown_category_gives_what_is_popular(recommender: Recommender):
     answer = listed(recommender, surface="category", category="Garage", k=2)
     assert ids(answer) == ["banana", "bread"]
-    assert answer[0].reason == "Popular this week"
+    assert answer[0].reason == "Popular with shoppers"
 
 
 def test_lists_speak_the_language_asked_for(recommender: Recommender, buyer):
