@@ -6,7 +6,9 @@ permissions, which means the same.
 """
 
 import ipaddress
+import logging
 import os
+import signal
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -33,9 +35,13 @@ from pipelines.errors import FeatureError, WrongUsageError
 from pipelines.features.catalog import freshness_metrics
 from pipelines.features.catalog.freshness import freshness
 from pipelines.features.registry import open_store
+from pipelines.features.registry.declarations import declarations
 from pipelines.features.server.api_keys import TeamKeys
 from pipelines.features.server.auth import Gate
+from pipelines.features.server.permissions import check_permissions
 from pipelines.settings import Settings
+
+LOG = logging.getLogger(__name__)
 
 FEAST_MASTER_NAME = "INTRA_COMMUNICATION_BASE64"
 """Variable with a user name that Feast lets do everything, also in a token that nobody signed."""
@@ -115,10 +121,9 @@ def build_app(settings: Settings) -> Gate:
     if os.environ.get(FEAST_MASTER_NAME):
         raise FeatureError(f"expected {FEAST_MASTER_NAME} to be unset, received a value: it opens every door")
     store = open_store(settings)
-    if not store.registry.list_permissions(store.project):
-        raise FeatureError("expected permissions in the registry, received none: run `aisle features apply`")
+    check_permissions(store.registry.list_permissions(store.project))
     parser = _parser(settings)
-    set_security_manager(_OwnProjectOnly(project=store.project, registry=store.registry))
+    set_security_manager(_DeclaredPermissions(project=store.project, registry=store.registry))
     set_auth_manager(AuthManager(token_parser=parser, token_extractor=RestTokenExtractor()))
     app: FastAPI = get_app(store, REGISTRY_TTL_S)
     app.add_exception_handler(FeastError, _by_feast)
@@ -128,18 +133,24 @@ def build_app(settings: Settings) -> Gate:
     return Gate(app, parser, lambda: _metrics(settings, store))
 
 
-class _OwnProjectOnly(SecurityManager):
-    """Judges by the permissions of its own project, and refuses where there are none.
+class _DeclaredPermissions(SecurityManager):
+    """Judges by the permissions that the code declares, whatever the registry says.
 
-    Feast takes those of the project in the caller's query string; where it finds none, all are let through.
+    Feast takes those of the registry, for the project in the caller's query string; where it finds none, all
+    are let through. Whoever can write to the registry could let anybody in. So a registry that says otherwise
+    than the code stops the server.
     """
 
     @property
     def permissions(self) -> list[Permission]:
-        found: list[Permission] = self._registry.list_permissions(project=self._project, allow_cache=True)
-        if not found:
-            raise FeastPermissionError("the registry holds no permissions")
-        return found
+        try:
+            check_permissions(self._registry.list_permissions(project=self._project, allow_cache=True))
+        except FeatureError as error:
+            LOG.critical("the feature server stops: %s", error)
+            os.kill(os.getpid(), signal.SIGTERM)
+            raise FeastPermissionError(str(error)) from error
+        declared: list[Permission] = declarations().permissions
+        return declared
 
 
 class _TeamKeyParser(TokenParser):

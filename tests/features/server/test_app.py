@@ -2,22 +2,29 @@
 
 import json
 import shutil
+import time
+import urllib.error
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
-from feast.permissions.action import AuthzedAction
+from feast.feast_object import ALL_RESOURCE_TYPES
+from feast.permissions.action import ALL_ACTIONS, AuthzedAction
 from feast.permissions.enforcer import enforce_policy
+from feast.permissions.permission import Permission
+from feast.permissions.policy import RoleBasedPolicy
 from feast.permissions.user import User
 from prometheus_client.parser import text_string_to_metric_families
 
 from feature_repo.permissions import READER, WRITER
 from pipelines.cli.main import main
+from pipelines.errors import FeatureError
 from pipelines.features import store
+from pipelines.features.registry import open_store
 from pipelines.features.registry.declarations import declared_views
-from pipelines.features.server.app import team_keys
+from pipelines.features.server.app import build_app, team_keys
 from pipelines.settings import Settings
 from tests.features.serving_features import Asking, feature_server
 
@@ -281,6 +288,52 @@ def test_it_does_not_start_before_apply_nor_with_feast_s_master_name(
     monkeypatch.setenv("INTRA_COMMUNICATION_BASE64", "master")
     code, said = serve(capsys, "--port", "1")
     assert (code, "INTRA_COMMUNICATION_BASE64" in said) == (1, True)
+
+
+def opened_to_readers(home: Settings) -> None:
+    """Do to the registry what one request to Feast's UI can do: give readers everything."""
+    store = open_store(home)
+    everything = Permission(
+        name="pipelines_do_everything",
+        types=ALL_RESOURCE_TYPES,
+        actions=ALL_ACTIONS,
+        policy=RoleBasedPolicy(roles=[READER, WRITER]),
+    )
+    store.registry.apply_permission(everything, store.project)
+
+
+def test_it_does_not_start_on_a_registry_whose_permissions_somebody_has_rewritten(
+    built_home: Settings, tmp_path: Path
+):
+    home = Settings(home=tmp_path / "home", lake_uri=built_home.lake_root)
+    shutil.copytree(built_home.home / "feast", home.home / "feast")
+    opened_to_readers(home)
+    with pytest.raises(FeatureError, match="received others: pipelines_do_everything"):
+        build_app(home)
+
+
+def test_a_registry_that_is_rewritten_while_it_runs_opens_nothing_and_stops_the_server(
+    built_home: Settings, tmp_path: Path
+):
+    home = Settings(home=tmp_path / "home", lake_uri=built_home.lake_root)
+    shutil.copytree(built_home.home / "feast", home.home / "feast")
+    key = team_keys(home).add("curious", READER, datetime.now(UTC))
+    log = tmp_path / "log.txt"
+    question = {"features": ["user_profile:gender"], "entities": {"user_id": ["u05"]}}
+    with feature_server(home, log) as ask:
+        assert ask("/get-online-features", question, key).status == 403
+        opened_to_readers(home)
+        answered = set()
+        for _ in range(240):
+            try:
+                answered.add(ask("/get-online-features", question, key).status)
+            except urllib.error.URLError:
+                break
+            time.sleep(0.5)
+        else:
+            pytest.fail("the server went on for two minutes")
+    assert answered == {403}
+    assert "the feature server stops" in log.read_text()
 
 
 def test_the_first_start_makes_a_key_for_whoever_started_it(home: Settings, tmp_path: Path):
