@@ -35,6 +35,8 @@ def with_item_state_of(champion: Bundle, candidate: Bundle, directory: Path) -> 
     known = there >= 0
     popularity = np.where(known, candidate.popularity[there], 0.0)
     write_array(directory, "popularity", popularity)
+    if "trending" in champion.spec.sources:
+        write_array(directory, "trending", np.where(known, candidate.trending[there], 0.0))
     write_array(directory, "item_features", _features(champion, candidate, there))
     for name, scores in LINKED.items():
         links, strengths = _links(getattr(candidate, name), getattr(candidate, scores), there, back)

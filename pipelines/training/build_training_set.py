@@ -193,6 +193,7 @@ def _write_skeleton(
         candidates=config.candidates,
         event_types=shop.event_types,
         code_columns=CODE_COLUMNS,
+        sources=config.sources,
         user_features=tuple(field.name for field in users.schema if _is_number(field)),
         profile_features=tuple(ProfileFeature(name, _values(users.column(name))) for name in profiles),
         item_features=tuple(item_features),

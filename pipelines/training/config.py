@@ -6,6 +6,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipelines.errors import WrongUsageError
+from serving.bundle import DEFAULT_SOURCES
 
 Encoder = Literal["attention", "convolution", "mingru", "gru"]
 """Self-attention, a filter over the last few events, or a recurrent unit: one that finds all its states at
@@ -190,6 +191,9 @@ class TrainingConfig(FrozenConfig):
 
     candidates: int = Field(default=200, ge=10)
     """Items that retrieval hands to the ranker (C)."""
+
+    sources: tuple[str, ...] = DEFAULT_SOURCES
+    """Candidate sources of the release, in the order in which the ranker reads their scores."""
 
     target_types: tuple[str, ...] | None = None
     """Event types that mean success; by default the shop's strongest of purchase, cart, rating, view."""

@@ -74,6 +74,7 @@ class EventTrainingSet:
             candidates=self.config.candidates,
             event_types=self.event_types,
             code_columns=CODE_COLUMNS,
+            sources=self.config.sources,
             item_features=ITEM_FEATURES,
             item_vocabulary_size=int(codes[:, 0].max(initial=0)),
             target_types=self.target_types,

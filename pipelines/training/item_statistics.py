@@ -13,6 +13,7 @@ from pipelines.training.baselines import (
     nearest_items,
     popularity_at,
     similar_items,
+    trend_at,
     type_weights,
 )
 from pipelines.training.data import COUNTED, TrainingData, TrainingSet, type_codes
@@ -74,4 +75,7 @@ def write_quick_state(material: TrainingData, name: str, into: Path | None = Non
     weights = type_weights(material.event_types)
     popularity = popularity_at(material.known(name), len(features), material.at_s(name), weights)
     write_array(directory, "popularity", popularity)
+    if "trending" in material.config.sources:
+        trend = trend_at(material.known(name), len(features), material.at_s(name), weights)
+        write_array(directory, "trending", trend)
     write_array(directory, "item_features", features)

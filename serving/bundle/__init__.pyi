@@ -23,6 +23,7 @@ from .seal import load_private_key as load_private_key
 from .seal import load_public_key as load_public_key
 from .seal import verify as verify
 from .seal import write_key_pair as write_key_pair
+from .spec import DEFAULT_SOURCES as DEFAULT_SOURCES
 from .spec import ProfileFeature as ProfileFeature
 from .spec import Spec as Spec
 from .spec import read_spec as read_spec
@@ -33,6 +34,7 @@ from .writer import write_items as write_items
 __all__ = [
     "APPROVAL_TAG",
     "ARRAYS",
+    "DEFAULT_SOURCES",
     "EVENT_WEIGHTS",
     "FORMAT",
     "ITEMS",

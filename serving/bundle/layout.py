@@ -43,7 +43,7 @@ class ArrayFormat:
     of_items: bool = True
     """Whether there is a row for each item; else there is one for each number of an item's vector."""
     optional: bool = False
-    """Whether a bundle may be without it; then it is read as of width 0."""
+    """Whether a bundle may lack it; then it is read as of width 0, or as zeros where it has one dimension."""
     may_be_nan: bool = False
     """Whether NaN stands for an unknown value; infinity never may."""
     holds_items: bool = False
@@ -57,6 +57,7 @@ ARRAYS: dict[str, ArrayFormat] = {
     "item_codes": ArrayFormat(np.int32, 2),
     "item_features": ArrayFormat(np.float32, 2, may_be_nan=True),
     "popularity": ArrayFormat(np.float32, 1),
+    "trending": ArrayFormat(np.float32, 1, optional=True),
     "neighbours": ArrayFormat(np.int32, 2, holds_items=True),
     "neighbour_scores": ArrayFormat(np.float32, 2),
     "complements": ArrayFormat(np.int32, 2, holds_items=True),

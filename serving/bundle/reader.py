@@ -58,6 +58,8 @@ class Bundle:
     """[n, F] raw values in the order of `spec.item_features`, NaN = unknown."""
     popularity: Floats
     """[n], decayed over time; higher is more popular."""
+    trending: Floats
+    """[n], by how much an item's recent events exceed its own past; 0 = they do not, or it is not known."""
     neighbours: Integers
     """[n, M] item indices, best first, -1 = none."""
     neighbour_scores: Floats
@@ -183,7 +185,7 @@ def _read_items(directory: Path) -> pa.Table:
 def _read_array(directory: Path, name: str, n_items: int) -> npt.NDArray[Any]:
     path, form = directory / f"{name}.npy", ARRAYS[name]
     if form.optional and not path.exists():
-        nothing = np.zeros((n_items if form.of_items else 0, 0), form.dtype)
+        nothing = np.zeros((n_items if form.of_items else 0, 0)[: form.dimensions], form.dtype)
         nothing.setflags(write=False)
         return nothing
     try:

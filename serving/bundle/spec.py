@@ -9,8 +9,8 @@ from typing import Any
 from serving.bundle.layout import SPEC
 from serving.errors import BundleError
 
-SOURCES = ("two_tower", "buy_again", "item_knn", "next_items", "content_similar", "popularity")
-"""Candidate sources of a `spec.json` that names none."""
+DEFAULT_SOURCES = ("two_tower", "buy_again", "item_knn", "next_items", "content_similar", "popularity")
+"""Candidate sources of a new release, and of a `spec.json` that names none."""
 
 RENAMED_SOURCES = {"personal": "buy_again", "followers": "next_items", "lookalikes": "content_similar"}
 """Names of candidate sources in bundles written before, and what they are called now."""
@@ -44,7 +44,7 @@ class Spec:
     """Categorical user features in the graphs' order."""
     item_features: tuple[str, ...] = ()
     """Columns of `item_features`."""
-    sources: tuple[str, ...] = SOURCES
+    sources: tuple[str, ...] = DEFAULT_SOURCES
     """Candidate sources in the order of the ranker's `source_scores`."""
     ranker_outputs: tuple[str, ...] = ()
     """Task probabilities that the ranker returns beside `score`."""

@@ -9,6 +9,7 @@ import numpy as np
 
 from serving.bundle import EVENT_WEIGHTS, Bundle
 from serving.engine import CART, DAY_S, PurchaseHistory, UserBatch
+from serving.engine.candidates import SOURCES
 from serving.engine.purchase_history import purchase_history
 from serving.explanations.reasons import Reason, bought
 
@@ -95,7 +96,7 @@ class Explainer:
                 best, best_score = anchor.index, float(scores[found[0]])
         if best is not None:
             return Reason("bought_with", {"title": self._title(best)})
-        if anchors and not anchors[0].complement and source != "popularity":
+        if anchors and not anchors[0].complement and not _is_general(source):
             own = self.own(item)
             return own or Reason("similar", {"title": self._title(anchors[0].index)})
         return None
@@ -121,7 +122,7 @@ class Explainer:
 
     def _because_of_history(self, item: int, source: str) -> Reason | None:
         """Names the latest item of the history to whose lists this one belongs."""
-        if source == "popularity":
+        if _is_general(source):
             return None
         for complement, related in self._near.items():
             near = np.flatnonzero((related == item).any(axis=1))
@@ -146,6 +147,8 @@ class Explainer:
 
     def _because_of_taste(self, item: int, source: str, category: str | None) -> Reason:
         code = int(self._bundle.catalogue.category_codes[item])
+        if _is_general(source) and source != "popularity":
+            return Reason(SOURCES[source].reason)
         if source == "popularity" or not len(self._items):
             return Reason("popular_in", {"category": category}) if category else Reason("popular")
         if code >= 0 and self._categories[code] >= CATEGORY_HABIT:
@@ -157,3 +160,8 @@ class Explainer:
 
     def _type_name(self, event: int) -> str:
         return self._bundle.spec.event_types[int(self._types[event]) - 1]
+
+
+def _is_general(source: str) -> bool:
+    """Whether the source's list is the same for every user."""
+    return source in SOURCES and SOURCES[source].specificity == 0

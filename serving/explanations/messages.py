@@ -29,6 +29,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "popular_in": "Popular in {category}",
         "popular": "Popular with shoppers",
         "popular_this_week": "Popular this week",
+        "trending": "Gaining popularity",
         "matches": "Matches your search",
     },
     "zh": {
@@ -54,6 +55,7 @@ SENTENCES: Mapping[str, Mapping[str, str]] = {
         "popular_in": "“{category}”中的热门商品",
         "popular": "受顾客欢迎",
         "popular_this_week": "本周热门",
+        "trending": "热度上升",
         "matches": "符合您的搜索",
     },
 }

@@ -17,6 +17,7 @@ from .recommender import WithFallback as WithFallback
 from .registry import MODELS as MODELS
 from .registry import reason_against as reason_against
 from .sequence_rules import followers as followers
+from .trend import trend_at as trend_at
 from .tune import PADDING as PADDING
 from .tune import FittedBaseline as FittedBaseline
 from .tune import fit_field as fit_field
@@ -45,5 +46,6 @@ __all__ = [
     "reason_against",
     "refit_field",
     "similar_items",
+    "trend_at",
     "type_weights",
 ]

@@ -8,14 +8,15 @@ from serving.engine.candidates.content_similarity import CONTENT_SIMILAR
 from serving.engine.candidates.item_knn import ITEM_KNN
 from serving.engine.candidates.next_items import NEXT_ITEMS
 from serving.engine.candidates.popularity import POPULARITY
+from serving.engine.candidates.trending import TRENDING
 from serving.engine.candidates.two_tower import TWO_TOWER
 from serving.errors import BundleError
 
 SOURCES: Mapping[str, CandidateSource] = {
     source.name: source
-    for source in (TWO_TOWER, BUY_AGAIN, ITEM_KNN, NEXT_ITEMS, CONTENT_SIMILAR, POPULARITY)
+    for source in (TWO_TOWER, BUY_AGAIN, ITEM_KNN, NEXT_ITEMS, CONTENT_SIMILAR, POPULARITY, TRENDING)
 }
-"""Every candidate source, in the order in which a new release lists them."""
+"""Every candidate source; which of them a release uses, `sources` of its `spec.json` says."""
 
 
 def source_named(name: str) -> CandidateSource:

@@ -9,8 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from serving.bundle import ARRAYS, Bundle, Spec, write_array, write_items
-from serving.bundle.spec import SOURCES
+from serving.bundle import ARRAYS, DEFAULT_SOURCES, Bundle, Spec, write_array, write_items
 from serving.errors import BundleError
 from tests.serving.tiny_bundle import BANANA, BREAD, LAMP, PEAR, SPEC
 
@@ -243,7 +242,7 @@ def test_a_spec_written_with_the_earlier_names_of_sources_means_the_same():
     content["sources"] = ["two_tower", "personal", "item_knn", "followers", "lookalikes", "popularity"]
     content["source_weights"] = {"personal": 1.5, "followers": 0.7, "lookalikes": 0.2, "popularity": 0.4}
     spec = Spec.from_json(content)
-    assert spec.sources == tuple(SOURCES)
+    assert spec.sources == DEFAULT_SOURCES
     assert spec.source_weights == {
         "buy_again": 1.5,
         "next_items": 0.7,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.bundle import ARRAYS, Bundle
+from serving.bundle import ARRAYS, DEFAULT_SOURCES, Bundle
 from serving.engine.candidates import (
     SOURCES,
     CandidateRequest,
@@ -82,6 +82,23 @@ def test_every_source_reads_arrays_that_the_bundle_has_and_says_how_it_counts():
         assert source.default_weight > 0
     assert SOURCES["buy_again"].specificity > SOURCES["item_knn"].specificity
     assert SOURCES["popularity"].specificity == 0
+
+
+def test_the_default_sources_of_a_release_are_registered():
+    assert set(DEFAULT_SOURCES) == set(SOURCES) - {"trending"}
+
+
+def test_trending_lists_rising_items_alone_and_a_bundle_without_the_array_lists_none(
+    tiny_bundle: Bundle, users
+):
+    rises = np.zeros(8, np.float32)
+    rises[[BREAD, LAMP, PEAR]] = 1.5, 4.0, 2.5
+    rising = replace(tiny_bundle, trending=rises)
+    found = candidates_of("trending", rising, users, 10)
+    assert found.items.tolist() == [[LAMP, PEAR, BREAD]] * 3
+    assert found.scores.tolist() == [[4.0, 2.5, 1.5]] * 3
+    assert candidates_of("trending", rising, users, 1, np.arange(8) != LAMP).items.tolist() == [[PEAR]] * 3
+    assert candidates_of("trending", tiny_bundle, users, 10).items.shape == (3, 0)
 
 
 def test_interest_is_the_sum_of_weights_halved_every_half_life(tiny_bundle: Bundle, users):
@@ -293,7 +310,7 @@ def test_without_queries_the_other_sources_make_the_list(tiny_bundle: Bundle, us
 
 
 def test_every_source_is_heard_in_the_order_of_the_spec(tiny_bundle: Bundle, users):
-    everything = replace(tiny_bundle, spec=replace(tiny_bundle.spec, sources=tuple(SOURCES)))
+    everything = replace(tiny_bundle, spec=replace(tiny_bundle.spec, sources=DEFAULT_SOURCES))
     queries = np.zeros((3, 4), np.float32)
     queries[:, 2] = 1.0
     found = retrieve(everything, users, queries)
@@ -310,7 +327,7 @@ def test_every_source_is_heard_in_the_order_of_the_spec(tiny_bundle: Bundle, use
 
 
 def test_what_is_not_allowed_is_offered_by_no_source(tiny_bundle: Bundle, users):
-    everything = replace(tiny_bundle, spec=replace(tiny_bundle.spec, sources=tuple(SOURCES)))
+    everything = replace(tiny_bundle, spec=replace(tiny_bundle.spec, sources=DEFAULT_SOURCES))
     allowed = ~np.isin(np.arange(8), [BANANA, APPLE])
     found = retrieve(everything, users, np.ones((3, 4), np.float32), allowed=allowed)
     assert not np.isin(found.items, [BANANA, APPLE]).any()
@@ -318,7 +335,7 @@ def test_what_is_not_allowed_is_offered_by_no_source(tiny_bundle: Bundle, users)
 
 
 def test_where_nobody_buys_twice_what_a_user_had_is_offered_by_no_source(tiny_bundle: Bundle, users):
-    once = replace(tiny_bundle, spec=replace(tiny_bundle.spec, sources=tuple(SOURCES), repeats=False))
+    once = replace(tiny_bundle, spec=replace(tiny_bundle.spec, sources=DEFAULT_SOURCES, repeats=False))
     found = retrieve(once, users, np.ones((3, 4), np.float32))
     assert sorted(found.items[0].tolist()) == [-1] * 4 + [APPLE, PEAR, ROLL, BUTTER, CHEESE, LAMP]
     assert sorted(found.items[1].tolist()) == [-1, -1, *range(8)]
@@ -335,7 +352,7 @@ def test_where_nobody_buys_twice_what_a_user_had_is_offered_by_no_source(tiny_bu
 
 
 def test_a_list_is_full_even_where_the_user_had_the_best_of_every_source(tiny_bundle: Bundle):
-    once = replace(tiny_bundle, spec=replace(tiny_bundle.spec, sources=tuple(SOURCES), repeats=False))
+    once = replace(tiny_bundle, spec=replace(tiny_bundle.spec, sources=DEFAULT_SOURCES, repeats=False))
     row = history(*[(item, "purchase", 1.0) for item in ("banana", "bread", "butter", "apple")])
     users = user_batch(once, [row], [NOW])
     # The nearest to the query are banana and apple, the most popular banana, bread and butter: all had.

@@ -135,6 +135,7 @@ def test_taste_is_told_by_the_category_where_one_shops_often(tiny_bundle: Bundle
 def test_what_is_popular_is_told_as_popular(tiny_bundle: Bundle):
     assert explained(tiny_bundle, LAMP, ("roll", "view", 1), source="popularity") == "Popular with shoppers"
     assert explained(tiny_bundle, BREAD, source="popularity", category="Fresh") == "Popular in Fresh"
+    assert explained(tiny_bundle, LAMP, ("roll", "view", 1), source="trending") == "Gaining popularity"
     assert explained(tiny_bundle, BREAD) == "Popular with shoppers", (
         "nobody is known: nothing is picked for them"
     )
