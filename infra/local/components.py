@@ -34,10 +34,7 @@ def serving(port: int, environment: Mapping[str, str]) -> Service:
     return Service("serving", command, answers(f"http://{LOOPBACK}:{port}/healthz"), environment)
 
 
-def feast_ui(repository: Path, port: int, environment: Mapping[str, str]) -> Service:
-    """Feast's UI over the declarations in `repository`; the registry must have been applied."""
-    command = (
-        *(sys.executable, "-m", "feast.cli.cli", "--chdir", str(repository)),
-        *("ui", "--host", LOOPBACK, "--port", str(port)),
-    )
+def feast_ui(port: int, environment: Mapping[str, str]) -> Service:
+    """Feast's UI behind its gate; the registry must have been applied."""
+    command = (sys.executable, "-m", "pipelines.cli.main", "features", "ui", "--port", str(port))
     return Service("feast-ui", command, answers(f"http://{LOOPBACK}:{port}/"), environment)

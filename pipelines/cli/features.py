@@ -7,7 +7,7 @@ import click
 
 from pipelines.errors import AisleError, FeatureError
 from pipelines.features import Instant, as_json, features
-from pipelines.features.server import key, serve
+from pipelines.features.server import key, serve, ui
 from pipelines.release import apply, plan
 from pipelines.runtime import Console, finish
 from pipelines.settings import Settings, load_settings
@@ -18,6 +18,7 @@ features.add_command(plan)
 features.add_command(apply)
 features.add_command(serve)
 features.add_command(key)
+features.add_command(ui)
 
 
 @features.command("list")

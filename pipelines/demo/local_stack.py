@@ -13,9 +13,7 @@ from infra.local.airflow_api import AirflowApi
 from infra.local.ports import LOOPBACK, choose_port
 from infra.local.stack import Stack
 from pipelines.demo.settings import DemoSettings
-from pipelines.features.registry.feast_environment import feast_environment
 from pipelines.runtime import Console
-from pipelines.settings import Settings
 
 ROOT = Path(pipelines.__file__).resolve().parent.parent
 FEATURE_REPOSITORY = ROOT / "feature_repo"
@@ -92,9 +90,7 @@ class Platform:
 
     def start_feast_ui(self) -> None:
         """Start Feast's UI, without waiting."""
-        settings = Settings(home=self.home, lake_uri=self._pipeline["AISLE_LAKE_URI"])
-        environment = {**self._pipeline, **feast_environment(settings)}
-        self.stack.start(components.feast_ui(FEATURE_REPOSITORY, self.addresses.feast_port, environment))
+        self.stack.start(components.feast_ui(self.addresses.feast_port, self._pipeline))
 
 
 @contextmanager

@@ -12,6 +12,9 @@ from pipelines.settings import load_settings
 PORT = 6566
 """Where Feast's clients look for a feature server."""
 
+UI_PORT = 8888
+"""Where Feast's own UI listens."""
+
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -38,6 +41,16 @@ def serve(host: str, port: int, tls_certificate: Path | None, tls_key: Path | No
         console.info(f"Features on {scheme}://{host}:{port}; Ctrl-C ends it. How to ask: docs/features.md")
 
     app.serve(load_settings(), host, port, tls_certificate, tls_key, tell_of_key, tell_of_start)
+
+
+@click.command()
+@click.option("--port", type=click.IntRange(1, 65535), default=UI_PORT, show_default=True, help="Port.")
+def ui(port: int) -> None:
+    """Show Feast's UI on 127.0.0.1, to look at: a copy of the registry, and no values."""
+    from pipelines.features.server.ui import show_ui
+
+    Console().info(f"Feast's UI on http://127.0.0.1:{port}; Ctrl-C ends it")
+    show_ui(load_settings(), port)
 
 
 @click.group()
