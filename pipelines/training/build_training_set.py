@@ -37,7 +37,16 @@ from pipelines.training.data import (
 )
 from pipelines.training.data.item_codes import item_codes
 from pipelines.training.item_statistics import write_lookalikes, write_state_of
-from serving.bundle import Bundle, ProfileFeature, Spec, write_array, write_items, write_spec
+from serving.bundle import (
+    EVENT_WEIGHTS,
+    Bundle,
+    ProfileFeature,
+    Spec,
+    declared_by,
+    write_array,
+    write_items,
+    write_spec,
+)
 from serving.engine import user_batch_from_table
 
 USER_SERVICE, ITEM_SERVICE = "retrieval_v1", "ranking_v1"
@@ -199,6 +208,7 @@ def _write_skeleton(
         item_features=tuple(item_features),
         item_vocabulary_size=int(codes[:, 0].max()),
         target_types=shop.target_types,
+        event_weights={**EVENT_WEIGHTS, **declared_by(shop.target_types)},
     )
     write_spec(workdir, spec)
     write_array(workdir, "item_codes", codes)

@@ -21,7 +21,7 @@ from pipelines.training.data import (
 )
 from pipelines.training.data.item_codes import item_codes
 from pipelines.training.item_statistics import write_lookalikes, write_state_of
-from serving.bundle import Spec, write_array, write_items, write_spec
+from serving.bundle import EVENT_WEIGHTS, Spec, declared_by, write_array, write_items, write_spec
 from serving.engine import UserBatch
 
 TEST = "test"
@@ -78,6 +78,7 @@ class EventTrainingSet:
             item_features=ITEM_FEATURES,
             item_vocabulary_size=int(codes[:, 0].max(initial=0)),
             target_types=self.target_types,
+            event_weights={**EVENT_WEIGHTS, **declared_by(self.target_types)},
             repeats=self.repeats,
         )
         write_spec(self.workdir, spec)

@@ -45,7 +45,11 @@ def write_state_of(material: TrainingData, name: str, into: Path | None = None) 
     catalogue = pq.read_table(material.workdir / ITEMS)
     events = material.known(name)
     known = FitData(
-        events, material.n_users, catalogue, type_weights(material.event_types), material.config.seed
+        events,
+        material.n_users,
+        catalogue,
+        type_weights(material.event_types, material.target_types),
+        material.config.seed,
     )
     bought = events.rows(np.isin(events.types, type_codes(material.event_types, material.target_types)))
     related = {
@@ -72,7 +76,7 @@ def write_quick_state(material: TrainingData, name: str, into: Path | None = Non
     """
     directory = into or material.workdir
     features = material.item_features(name)
-    weights = type_weights(material.event_types)
+    weights = type_weights(material.event_types, material.target_types)
     popularity = popularity_at(material.known(name), len(features), material.at_s(name), weights)
     write_array(directory, "popularity", popularity)
     if "trending" in material.config.sources:

@@ -4,7 +4,9 @@ from .approval import read_approval as read_approval
 from .catalogue import levels_of as levels_of
 from .event_types import EVENT_WEIGHTS as EVENT_WEIGHTS
 from .event_types import NOT_HISTORY as NOT_HISTORY
+from .event_types import declared_by as declared_by
 from .event_types import liking_weights as liking_weights
+from .event_types import signed_weights as signed_weights
 from .event_types import undeclared as undeclared
 from .layout import ARRAYS as ARRAYS
 from .layout import ITEM_COLUMNS as ITEM_COLUMNS
@@ -51,6 +53,7 @@ __all__ = [
     "Manifest",
     "ProfileFeature",
     "Spec",
+    "declared_by",
     "key_id",
     "levels_of",
     "liking_weights",
@@ -58,6 +61,7 @@ __all__ = [
     "load_public_key",
     "read_approval",
     "read_spec",
+    "signed_weights",
     "undeclared",
     "verify",
     "write_array",

@@ -1,6 +1,6 @@
 """Event types and their weights, stated once: how much an event speaks for an item, or against it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -39,6 +39,27 @@ def liking_weights(
     if not any(liking):
         liking = [float(name not in weights and name not in NOT_HISTORY) for name in event_types]
     return np.array([0.0, *liking])
+
+
+def signed_weights(
+    event_types: Sequence[str], declared: Mapping[str, float] | None = None
+) -> npt.NDArray[np.float64]:
+    """[T + 1] `liking_weights`, with the negative weights of types that speak against an item."""
+    weights = {**EVENT_WEIGHTS, **(declared or {})}
+    against = [min(0.0, weights.get(name, 0.0)) for name in event_types]
+    signed: npt.NDArray[np.float64] = liking_weights(event_types, declared) + np.array([0.0, *against])
+    return signed
+
+
+def declared_by(target_types: Iterable[str]) -> dict[str, float]:
+    """Weights of target types where none of them has a positive one: each counts like a purchase.
+
+    A shop that calls a purchase "order" declares a success by naming it as its target.
+    """
+    targets = tuple(target_types)
+    if any(EVENT_WEIGHTS.get(name, 0.0) > 0 for name in targets):
+        return {}
+    return dict.fromkeys((name for name in targets if name not in EVENT_WEIGHTS), EVENT_WEIGHTS["purchase"])
 
 
 def undeclared(event_types: Sequence[str], declared: Mapping[str, float] | None = None) -> list[str]:

@@ -60,6 +60,17 @@ def test_requests_are_numbered_by_their_place_and_see_their_last_events(material
     assert material.n_users == 3
 
 
+def test_a_source_by_setting_is_in_the_spec_with_its_array(material: EventTrainingSet):
+    config = material.config.model_copy(update={"sources": ("popularity", "trending")})
+    rising = replace(material, config=config)
+    rising.begin()
+    bundle = Bundle.open(rising.workdir)
+    assert bundle.spec.sources == ("popularity", "trending")
+    # On day 40: item 0 is viewed once in the last week and not before, weighing .1; item 1 is bought once in
+    # it, weighing 1, and viewed in the four weeks before: (1 - .1 / 4) / sqrt(1 + .1 / 4) = .963.
+    np.testing.assert_allclose(bundle.trending, [0.1, 0.963, 0, 0], atol=5e-4)
+
+
 def test_users_of_a_shop_without_events_have_no_history():
     users = users_of(Histories.of(interactions([]), np.array([3]), np.array([AT_S])), length=2)
     assert users.history_items.tolist() == [[-1, -1]]

@@ -159,7 +159,7 @@ def _known(material: TrainingSet, at: datetime) -> FitData:
         material.interactions.before(at),
         len(material.user_ids),
         pq.read_table(material.workdir / ITEMS),
-        type_weights(material.event_types),
+        type_weights(material.event_types, material.target_types),
         material.config.seed,
     )
 

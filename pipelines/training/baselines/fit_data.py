@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from pipelines.training.data import Interactions, ModelSplit
-from serving.bundle import liking_weights, undeclared
+from serving.bundle import declared_by, liking_weights, undeclared
 
 LOG = logging.getLogger(__name__)
 
@@ -40,18 +40,23 @@ class FitData:
             trial.learning if interactions is None else interactions,
             trial.n_users,
             trial.catalogue,
-            type_weights(trial.event_types),
+            type_weights(trial.event_types, trial.target_types),
             trial.seed,
         )
 
 
-def type_weights(event_types: Sequence[str]) -> npt.NDArray[np.float64]:
+def type_weights(event_types: Sequence[str], target_types: Sequence[str] = ()) -> npt.NDArray[np.float64]:
     """[T + 1] what an event of each type code counts, as in a release; the largest counts 1.
 
     A log of which no type has a declared weight, such as one of plays alone, counts all of them alike.
+
+    Args:
+        event_types: A type's code is its 1-based place.
+        target_types: Types that count as success; they count like a purchase if none of them has a weight.
     """
-    weights = liking_weights(event_types)
-    if missing := undeclared(event_types):
+    declared = declared_by(target_types)
+    weights = liking_weights(event_types, declared)
+    if missing := undeclared(event_types, declared):
         counts = (
             "all its events count alike" if len(missing) == len(event_types) else "its events count nothing"
         )

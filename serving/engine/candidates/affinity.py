@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from serving.bundle import Bundle, liking_weights
+from serving.bundle import Bundle, liking_weights, signed_weights
 from serving.engine.candidates.selection import sums
 from serving.engine.user_batch import UserBatch
 
@@ -22,14 +22,17 @@ class ItemAffinity:
 
 
 def item_affinity(bundle: Bundle, users: UserBatch) -> ItemAffinity:
-    """Each user's distinct history items with the sum of event weight times 0.5 ** (age / half-life)."""
-    weights = type_weights(bundle)
+    """Each user's distinct history items with the sum of event weight times 0.5 ** (age / half-life).
+
+    What speaks against an item, such as a return, is subtracted; a sum below 0 counts as 0.
+    """
+    weights = signed_weights(bundle.spec.event_types, bundle.spec.event_weights)
     at_user, at_event = np.nonzero(users.history_items >= 0)
     keys = at_user * np.int64(bundle.n_items) + users.history_items[at_user, at_event]
     half_lives = users.history_ages_s[at_user, at_event] / (bundle.spec.personal_half_life_days * DAY_S)
     strength = weights[users.history_types[at_user, at_event]] * np.exp2(-half_lives)
     distinct, inverse = np.unique(keys, return_inverse=True)
-    scores = sums(inverse, strength, len(distinct))
+    scores = np.maximum(sums(inverse, strength, len(distinct)), 0)
     return ItemAffinity(*np.divmod(distinct, bundle.n_items), scores=scores)
 
 

@@ -6,7 +6,10 @@ from serving.engine.candidates.selection import best_pairs
 
 def _candidates(request: CandidateRequest) -> SourceCandidates:
     affinity = request.affinity
-    chosen = slice(None) if request.allowed is None else request.allowed[affinity.items]
+    # Items without affinity were returned, hidden, or met in events that count nothing.
+    chosen = affinity.scores > 0
+    if request.allowed is not None:
+        chosen &= request.allowed[affinity.items]
     users, items, scores = affinity.users[chosen], affinity.items[chosen], affinity.scores[chosen]
     return SourceCandidates(*best_pairs(users, items, scores, len(request.users), request.limit))
 

@@ -108,6 +108,19 @@ def test_interest_is_the_sum_of_weights_halved_every_half_life(tiny_bundle: Bund
     np.testing.assert_allclose(interest.scores, [0.5 + 0.25, 0.5, 0.3, 0.1])
 
 
+def test_what_was_returned_or_means_nothing_known_is_not_to_be_bought_again(tiny_bundle: Bundle):
+    types = ("view", "cart", "purchase", "return", "stroke")
+    bundle = replace(tiny_bundle, spec=replace(tiny_bundle.spec, event_types=types))
+    row = history(
+        ("banana", "return", 1), ("banana", "purchase", 2), ("bread", "stroke", 1), ("apple", "purchase", 1)
+    )
+    users = user_batch(bundle, [row], [NOW])
+    # Bananas: 1/4 of a purchase two days ago, less 1/2 of a return one day ago.
+    assert candidates_of("buy_again", bundle, users, 10).items.tolist() == [[APPLE]]
+    # Nor do their neighbours follow: those of the apple alone.
+    assert set(candidates_of("item_knn", bundle, users, 10).items[0].tolist()) == {BANANA, PEAR}
+
+
 def test_buy_again_orders_the_own_history(tiny_bundle: Bundle, users):
     found = candidates_of("buy_again", tiny_bundle, users, 10)
     assert found.items.tolist() == [[BANANA, BREAD], [-1, -1], [APPLE, ROLL]]

@@ -19,6 +19,11 @@ def test_what_speaks_against_an_item_is_no_liking_and_an_unknown_type_counts_not
     assert "no weight is declared for event type wish: its events count nothing" in caplog.text
 
 
+def test_a_shop_that_names_its_success_itself_declares_it():
+    assert type_weights(("order", "view"), ("order",)).tolist() == [0, 1, 0.1]
+    assert type_weights(("purchase", "wish"), ("purchase", "wish")).tolist() == [0, 1, 0]
+
+
 def test_a_log_of_undeclared_types_alone_counts_them_alike(caplog):
     assert type_weights(("play", "skip")).tolist() == [0, 1, 1]
     assert "all its events count alike" in caplog.text
