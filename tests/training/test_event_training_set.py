@@ -66,9 +66,10 @@ def test_a_source_by_setting_is_in_the_spec_with_its_array(material: EventTraini
     rising.begin()
     bundle = Bundle.open(rising.workdir)
     assert bundle.spec.sources == ("popularity", "trending")
-    # On day 40: item 0 is viewed once in the last week and not before, weighing .1; item 1 is bought once in
-    # it, weighing 1, and viewed in the four weeks before: (1 - .1 / 4) / sqrt(1 + .1 / 4) = .963.
-    np.testing.assert_allclose(bundle.trending, [0.1, 0.963, 0, 0], atol=5e-4)
+    # On day 40: item 0 is viewed once in the last week and not in the four before it, weighing .1. Item 1 is
+    # bought once in the last week, and bought on day 10 and viewed on day 20, so that 1.1 / 4 = .275 were
+    # expected: (1 - .275) / sqrt(.275 + 1) = .642.
+    np.testing.assert_allclose(bundle.trending, [0.1, 0.642, 0, 0], atol=5e-4)
 
 
 def test_users_of_a_shop_without_events_have_no_history():
