@@ -70,7 +70,7 @@ def test_rules_beat_popularity_where_one_item_follows_the_other(folder, capsys):
     assert gain["mean"] == pytest.approx(
         document["model"]["ndcg@10"] - document["baselines"]["popularity"]["ndcg@10"]
     )
-    assert document["report"].endswith("home/backtests/shop0-leave-one-out.html")
+    assert document["report"].endswith(f"home/backtests/{folder.name}-leave-one-out.html")
 
 
 def test_the_same_seed_gives_the_same_figures(folder, capsys):
