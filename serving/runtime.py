@@ -27,7 +27,7 @@ from serving.worker_pool import Workers
 logger = logging.getLogger(__name__)
 
 RECALLED_BYTES = 128 * 1024 * 1024
-"""How much of the event log's end is read at start, to know users' newest events and repeats again."""
+"""How much of the event log's end is read at start to restore users' newest events and detect repeats."""
 
 FEATURES_WAIT_S = 10.0
 """How long a start waits for the feature store before it goes on without."""
@@ -50,10 +50,10 @@ class Runtime:
 
     @classmethod
     def open(cls, settings: ServingSettings) -> Self:
-        """Build the parts; nothing runs yet but the event log.
+        """Build the parts; only the event log runs yet.
 
         Raises:
-            EventLogError: Events could not be kept.
+            EventLogError: Events cannot be written to disk.
         """
         clock = Clock(settings.clock_start_at)
         metrics = Metrics()
@@ -90,21 +90,21 @@ class Runtime:
         )
 
     async def start(self) -> None:
-        """Know again what was known before, and begin to follow the registry."""
+        """Restore recent events and the last release, then begin to follow the registry."""
         self.features.start()
-        await asyncio.to_thread(self._recall)
+        await asyncio.to_thread(self._restore_events)
         await asyncio.to_thread(self.releases.restore)
         self.releases.follow(self.settings.poll_seconds)
         await asyncio.to_thread(self.features.wait_until_opened, FEATURES_WAIT_S)
 
     async def stop(self) -> None:
-        """End what runs; acknowledged events are on disk already."""
+        """Stop every part; acknowledged events are already on disk."""
         await asyncio.to_thread(self.releases.stop)
         self.features.stop()
         await asyncio.to_thread(self.workers.stop)
         await asyncio.to_thread(self.event_log.close)
 
-    def _recall(self) -> None:
+    def _restore_events(self) -> None:
         self.intake.restore_from_log(read_events(self.settings.event_folder, RECALLED_BYTES))
 
 
@@ -124,7 +124,7 @@ def _listeners(metrics: Metrics) -> ReleaseObserver:
         if refusal is not None:
             metrics.refusals.inc()
 
-    def looked(state: RegistryState) -> None:
+    def polled(state: RegistryState) -> None:
         metrics.registry_reachable.set(1 if state.reachable else 0)
 
-    return ReleaseObserver(swapped, refused, looked)
+    return ReleaseObserver(swapped, refused, polled)

@@ -10,7 +10,7 @@ from serving.bundle import Bundle
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Wishes that every item of an answer must meet."""
+    """Conditions that every item of an answer must meet."""
 
     category: str | None = None
     """A category path or the beginning of one, whole levels, whatever the letters' case."""

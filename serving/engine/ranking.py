@@ -1,4 +1,4 @@
-"""The release's graphs at work: encoding users, and scoring candidate items."""
+"""Running the release's LiteRT graphs: the query encoder and the ranker."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -16,8 +16,8 @@ from serving.errors import BundleError
 Floats = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int32]
 
-USERS_AT_ONCE = 256
-"""Whose histories' vectors are in memory together."""
+USER_BATCH_SIZE = 256
+"""Users whose history vectors are in memory together."""
 
 UP_TO = "up_to_"
 """Begins the names of the query encoder's signatures for short histories; the most events follow."""
@@ -28,7 +28,7 @@ LOWEST = -1e30
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """What the ranker says of B users' candidate items."""
+    """The ranker's scores of B users' candidate items."""
 
     scores: Floats
     """[B, C] what lists are sorted by; -inf at padding."""
@@ -138,8 +138,8 @@ class Encoder:
         graph_of = np.searchsorted(lengths, known)
         for place, (length, graph) in enumerate(self._graphs.items()):
             mine = np.flatnonzero(graph_of == place)
-            for start in range(0, len(mine), USERS_AT_ONCE):
-                some = mine[start : start + USERS_AT_ONCE]
+            for start in range(0, len(mine), USER_BATCH_SIZE):
+                some = mine[start : start + USER_BATCH_SIZE]
                 inputs = encoder_inputs(self._bundle, users.rows(some), length=length)
                 queries[some] = graph.run(inputs)["query"]
         return queries

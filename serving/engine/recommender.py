@@ -78,9 +78,9 @@ class Recommender:
         return self._personal(users, request, allowed, history)
 
     def discounted_rank(self, users: UserBatch, items: Integers, allowed: Mask | None) -> Floats:
-        """[B, T] how high each item stands in the ranker's order of `items`: 1 / log2(1 + place).
+        """[B, T] DCG discount of each item's rank in the ranker's order of `items`: 1 / log2(1 + rank).
 
-        1 for the first, .63 for the second, .29 for the tenth: DCG's discount (Järvelin, Kekäläinen 2002).
+        1 for the first, .63 for the second, .29 for the tenth (Järvelin, Kekäläinen 2002).
         The ranker sees the items as it would among the users' own candidate items.
         """
         queries = self._encoder.encode(users) if self._encoder else None
@@ -99,7 +99,7 @@ class Recommender:
     def _personal(
         self, users: UserBatch, request: RecommendationRequest, allowed: Mask | None, history: PurchaseHistory
     ) -> RankedLists:
-        """Home and category: the whole chain; what is popular for those of whom no event is known."""
+        """Home and category: retrieval and ranking; popular items for users without history."""
         bundle, shape = self.bundle, (len(users), self.bundle.spec.candidates)
         lists = RankedLists(
             np.full(shape, -1, np.int32), np.full(shape, -np.inf, np.float32), np.zeros(shape, np.int8)
@@ -129,7 +129,7 @@ class Recommender:
         allowed: Mask | None,
         history: PurchaseHistory,
     ) -> RankedLists:
-        """Item and cart: what is related, in an order that also knows the shopper; then what is popular."""
+        """Item and cart: related items, re-ordered for the user, then popular items as filler."""
         bundle, width = self.bundle, self.bundle.spec.candidates
         if relation == "similar":
             strength = similar_items(bundle, anchors[0], allowed, width)

@@ -1,4 +1,4 @@
-"""What a list is asked for, and what it is answered with."""
+"""The request for a list, and the ranked lists that answer it."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -18,7 +18,7 @@ Relation = Literal["similar", "bought_together"]
 
 @dataclass(frozen=True, slots=True)
 class RecommendationRequest:
-    """What a list is for."""
+    """Where a list is shown, how long it is, and which items may appear."""
 
     surface: Surface = "home"
     k: int = 10

@@ -131,7 +131,7 @@ def user_batch_from_table(bundle: Bundle, table: pa.Table, at: npt.NDArray[np.fl
 
 
 def empty_user(bundle: Bundle) -> UserBatch:
-    """One user of whom nothing is known."""
+    """A batch of one user without history, features or profile."""
     return user_batch(bundle, [{}], [0.0])
 
 

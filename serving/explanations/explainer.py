@@ -14,7 +14,7 @@ from serving.engine.purchase_history import purchase_history
 from serving.explanations.reasons import Reason, bought
 
 CATEGORY_HABIT = 3
-"""Events in a category from which on a shopper is said to shop there often."""
+"""Least number of recent events in a category for saying that a shopper often shops there."""
 HABIT_DAYS = 90
 """Age up to which an event counts for such a habit: who came often last year does not come often."""
 RECENT_DAYS = 7

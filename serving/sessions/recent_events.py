@@ -1,4 +1,4 @@
-"""What shoppers did since their features were computed, in memory, so that the next list knows of it."""
+"""Events since the last feature build, in memory, so that the next list reflects them."""
 
 import heapq
 import threading
@@ -23,8 +23,8 @@ class RecentEvents:
     """The newest events of each user, and what is popular among them.
 
     Args:
-        events_per_user: Newest events kept for one user.
-        users: Users kept; beyond it the longest silent one is let go.
+        events_per_user: Newest events held for one user.
+        users: Users held; beyond it the least recently active one is dropped.
     """
 
     def __init__(self, events_per_user: int, users: int) -> None:
@@ -39,14 +39,14 @@ class RecentEvents:
         return len(self._events)
 
     def add(self, events: Iterable[Mapping[str, Any]]) -> None:
-        """Remember `events`, given with the columns of the event contract."""
+        """Add events, mappings with the columns of the event contract."""
         with self._lock:
             for event in events:
                 item_id, event_type = event.get("item_id"), event["event_type"]
                 if item_id is None or event_type in NOT_HISTORY:
                     continue
                 at = int(datetime.fromisoformat(event["event_at"]).timestamp())
-                self._remember(event["user_id"], RecentEvent(item_id, event_type, at))
+                self._append(event["user_id"], RecentEvent(item_id, event_type, at))
                 self._count(item_id, max(0.0, EVENT_WEIGHTS.get(event_type, 0.0)), at // DAY_S)
 
     def of(self, user_id: str) -> list[RecentEvent]:
@@ -90,7 +90,7 @@ class RecentEvents:
         while len(by_day) > WEEK_DAYS:
             del by_day[min(by_day)]
 
-    def _remember(self, user_id: str, event: RecentEvent) -> None:
+    def _append(self, user_id: str, event: RecentEvent) -> None:
         events = self._events.get(user_id)
         if events is None:
             events = self._events[user_id] = deque(maxlen=self._events_per_user)

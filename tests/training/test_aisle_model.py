@@ -94,7 +94,7 @@ def test_a_request_is_answered_alone_as_among_others_and_lists_grow_at_the_end(f
 def test_what_was_chosen_is_told(fitted: AisleModel):
     assert fitted.seconds > 0
     assert 0 < fitted.chosen["validation"]["recall_at_100"] <= 1
-    assert set(fitted.chosen["validation"]) >= {"ndcg_at_10", "followers_recall", "two_tower_recall"}
+    assert set(fitted.chosen["validation"]) >= {"ndcg_at_10", "next_items_recall", "two_tower_recall"}
     curve = fitted.chosen["retrieval_curve"]
     assert (
         len(curve["loss"])

@@ -1,4 +1,4 @@
-"""Candidate items for users: all sources, merged and without doubles, for all users at once.
+"""Candidate items for users: the lists of all sources merged, each item once, for a batch of users.
 
 One code for training rows, for evaluation and for serving, so that the ranker meets in production what it
 was trained on.
