@@ -76,6 +76,11 @@ class Metrics:
         self.registry_reachable = Gauge(
             "aisle_registry_reachable", "1 while the model registry answers.", registry=registry
         )
+        self.download_failures = Gauge(
+            "aisle_release_download_failures",
+            "Downloads of the champion that failed in a row; 0 once one succeeds.",
+            registry=registry,
+        )
 
     def exposition(self) -> bytes:
         """All of it as text, as Prometheus scrapes it."""

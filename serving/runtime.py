@@ -126,5 +126,6 @@ def _listeners(metrics: Metrics) -> ReleaseObserver:
 
     def polled(state: RegistryState) -> None:
         metrics.registry_reachable.set(1 if state.reachable else 0)
+        metrics.download_failures.set(state.download_failures)
 
     return ReleaseObserver(swapped, refused, polled)

@@ -47,8 +47,8 @@ class ServingSettings(BaseSettings):
     """Name of the registered model whose alias `champion` is followed."""
 
     public_keys: Annotated[tuple[Path, ...], NoDecode] = ()
-    """Files with the public keys of which one must have signed a release, separated by commas; unset,
-    `<home>/keys/release.pub`."""
+    """Files with the public keys of which one must have signed a release, or folders of which every
+    `release*.pub` counts, separated by commas; unset, `<home>/keys`."""
 
     require_approval: bool = False
     """Whether a champion needs an approval signed by `aisle release promote` or `approve`; else the
@@ -141,8 +141,8 @@ class ServingSettings(BaseSettings):
 
     @property
     def release_keys(self) -> tuple[Path, ...]:
-        """Files with the public keys of which one must have signed a release."""
-        return self.public_keys or (self.home / "keys" / "release.pub",)
+        """Files or folders with the public keys of which one must have signed a release."""
+        return self.public_keys or (self.home / "keys",)
 
     @property
     def event_folder(self) -> Path:

@@ -101,6 +101,49 @@ def gate(version: int, as_json: bool) -> None:
     console.info("passed" if verdict["passed"] else "refused")
 
 
+@release.group()
+def key() -> None:
+    """Show, rotate and revoke the keys that sign releases."""
+
+
+@key.command("show")
+@as_json_option
+def show_keys(as_json: bool) -> None:
+    """Show which key signs and which public keys are trusted."""
+    from pipelines.release import keys
+
+    rows = keys.describe(load_settings().keys)
+    if as_json:
+        finish({"ok": True, "keys": rows}, as_json=True)
+    elif rows:
+        Console().table(("key", "state"), [(row["id"], row["state"]) for row in rows], title="release keys")
+    else:
+        Console().info("no key yet: the first release makes one")
+
+
+@key.command("rotate")
+@as_json_option
+def rotate_key(as_json: bool) -> None:
+    """Make a new signing key; releases signed before stay trusted until their key is revoked."""
+    from pipelines.release import keys
+
+    with Console(quiet=as_json).step("rotate the release key"):
+        made = keys.rotate(load_settings().keys)
+    finish({"ok": True, "key": made}, as_json=as_json)
+
+
+@key.command("revoke")
+@click.argument("key_id")
+@as_json_option
+def revoke_key(key_id: str, as_json: bool) -> None:
+    """End the trust in KEY_ID; serving drops what it signed within seconds."""
+    from pipelines.release import keys
+
+    with Console(quiet=as_json).step(f"revoke key {key_id}"):
+        keys.revoke(load_settings().keys, key_id)
+    finish({"ok": True, "revoked": key_id}, as_json=as_json)
+
+
 @click.command()
 @click.option(
     "--workdir",

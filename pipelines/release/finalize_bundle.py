@@ -1,7 +1,9 @@
 """What a bundle needs between its evaluation and its seal: fresh counts, and the index that search reads."""
 
+import hashlib
 import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,21 @@ from pipelines.training import write_item_state
 from serving.bundle import Bundle
 from serving.errors import BundleError
 from serving.search import index
+
+COUNTED_FILES = frozenset(
+    f"{name}.npy"
+    for name in (
+        "popularity",
+        "item_features",
+        "neighbours",
+        "neighbour_scores",
+        "complements",
+        "complement_scores",
+        "followers",
+        "follower_scores",
+    )
+)
+"""Written anew between evaluation and seal, from the same data up to the cutoff; nothing else may change."""
 
 
 def assemble(bundle: Path, release: Path, as_of: str) -> dict[str, Any]:
@@ -50,3 +67,37 @@ def assemble(bundle: Path, release: Path, as_of: str) -> dict[str, Any]:
         raise ReleaseError(f"the bundle in {evaluated} is not complete: {error}") from error
     write_item_state(evaluated, as_of, into=directory)
     return {"items": opened.n_items, "seconds": round(time.perf_counter() - started, 2)}
+
+
+def file_hashes(bundle: Path) -> dict[str, str]:
+    """SHA-256 of each file of the bundle by name, without the report on it."""
+    files = {}
+    for path in sorted(bundle.iterdir()):
+        if path.is_file() and not path.name.startswith((".", "report.")):
+            with path.open("rb") as file:
+                files[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return files
+
+
+def learned_files(files: Mapping[str, str]) -> dict[str, str]:
+    """Those of the evaluated files that are sealed as they are."""
+    return {name: digest for name, digest in files.items() if name not in COUNTED_FILES}
+
+
+def check_unchanged(bundle: Path, evaluated: Mapping[str, str]) -> None:
+    """Refuse a bundle in which a file is not the one that was evaluated.
+
+    Args:
+        bundle: The directory to compare.
+        evaluated: SHA-256 by file name, as of the evaluation.
+
+    Raises:
+        ReleaseError: A file changed or is gone.
+    """
+    present = file_hashes(bundle)
+    changed = sorted(name for name, digest in evaluated.items() if present.get(name) != digest)
+    if changed:
+        raise ReleaseError(
+            f"expected the files that were evaluated, received other content in {', '.join(changed)} of "
+            f"{bundle}: only what was measured is sealed. Evaluate again: run the retraining once more"
+        )

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipelines.errors import ReleaseError
 from pipelines.release.gate import Decision
-from pipelines.release.keys import signing_key
+from pipelines.release.keys import PRIVATE_NAME, signing_key
 from pipelines.release.packaging import create_version
 from pipelines.release.registry import CANDIDATE, PASSED, REFUSED, Registry
 from pipelines.settings import Settings
@@ -37,6 +37,8 @@ class Origin:
     """The MLflow run that made it."""
     learned_until: str
     """Exclusive end of what its learned parts saw, ISO 8601."""
+    weights_sha256: str | None = None
+    """SHA-256 of the weights that a later training may start from; None where none were stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,12 @@ def content_sha256(manifest: Manifest) -> str:
 
 
 def _sealed(settings: Settings, bundle: Path, origin: Origin, measured: Measured) -> Manifest:
+    if not (settings.keys / PRIVATE_NAME).exists() and Registry(settings).versions():
+        raise ReleaseError(
+            f"expected the release key at {settings.keys / PRIVATE_NAME}, received none, though versions are "
+            "registered that it signed. Put it back from the backup, or, if it is gone for good: "
+            "aisle release key rotate"
+        )
     key = signing_key(settings.keys)
     facts = {
         "as_of": origin.as_of,
@@ -110,6 +118,7 @@ def _sealed(settings: Settings, bundle: Path, origin: Origin, measured: Measured
         "code_revision": code_revision(),
         "run_id": origin.run_id,
         "learned_until": origin.learned_until,
+        "weights_sha256": origin.weights_sha256,
     }
     try:
         seal(bundle, facts, key)

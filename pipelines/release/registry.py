@@ -11,7 +11,7 @@ from pipelines.errors import ReleaseError
 from pipelines.release.champion_history import Move, read_moves, write_moves
 from pipelines.settings import Settings
 from pipelines.tracking import as_default, connect, translated, unless_absent
-from serving.bundle import APPROVAL_TAG
+from serving.bundle import APPROVAL_TAG, Manifest, trusted_keys, verify, verify_manifest
 
 CANDIDATE = "candidate"
 CHAMPION = "champion"
@@ -125,14 +125,31 @@ class Registry:
                 self._client.set_model_version_tag(self.name, str(number), name, value)
 
     def download_bundle(self, version: Version, folder: Path) -> Path:
-        """Fetch the version's bundle into the folder, and return where it lies."""
+        """Fetch the version's bundle into the folder, verify it, and return where it lies.
+
+        Raises:
+            BundleError: No trusted key signed it, or a file is not the one that was signed.
+        """
+        fetched = self._download(version, BUNDLE_PATH, folder)
+        verify(fetched, trusted_keys([self._settings.keys]).values())
+        return fetched
+
+    def signed_manifest(self, version: Version, folder: Path) -> Manifest:
+        """The version's manifest alone, its signature verified.
+
+        Raises:
+            BundleError: No trusted key signed it.
+        """
+        fetched = self._download(version, f"{BUNDLE_PATH}/manifest.json", folder)
+        return verify_manifest(fetched.read_bytes(), trusted_keys([self._settings.keys]).values())
+
+    def _download(self, version: Version, path: str, folder: Path) -> Path:
         from mlflow.artifacts import download_artifacts
 
         folder.mkdir(parents=True, exist_ok=True)
         with as_default(self._settings), translated(f"downloading version {version.number}"):
             fetched = download_artifacts(
-                artifact_uri=f"models:/{self.name}/{version.number}/{BUNDLE_PATH}",
-                dst_path=str(folder),
+                artifact_uri=f"models:/{self.name}/{version.number}/{path}", dst_path=str(folder)
             )
         return Path(fetched)
 

@@ -5,6 +5,7 @@ in a process of their own. Each leaves a run in MLflow below the retraining's; o
 run with its error, and fails the retraining's.
 """
 
+import hashlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ from typing import Any
 from pipelines.features.registry import last_build
 from pipelines.lake import open_lake
 from pipelines.release.evaluate_task import evaluate_release
-from pipelines.release.finalize_bundle import assemble
+from pipelines.release.finalize_bundle import assemble, check_unchanged, file_hashes, learned_files
 from pipelines.release.gate import Decision
 from pipelines.release.promotion import auto_promote as leave_to_policy
 from pipelines.release.registration import CONTENT_TAG, Measured, Origin, register_release
@@ -125,7 +126,9 @@ def evaluate(as_of: str, run_id: str, settings: Settings | None = None) -> dict[
     settings = settings or load_settings()
 
     def work(place: ReleaseWorkspace, step: Run) -> dict[str, Any]:
+        measured = file_hashes(place.bundle)
         told = run_isolated(evaluate_release, _limits(settings, "evaluate"), place.bundle)
+        told["files"] = measured
         step.log_params(told["config"])
         step.log_metrics(told["metrics"])
         step.log_metrics(_beside_others(told))
@@ -155,13 +158,16 @@ def register(as_of: str, run_id: str, settings: Settings | None = None) -> dict[
     def work(place: ReleaseWorkspace, step: Run) -> dict[str, Any]:
         started = time.perf_counter()
         evaluated = _evaluated(place, run_id, settings)
+        check_unchanged(place.bundle, evaluated["files"])
         run_isolated(assemble, _limits(settings, "assemble"), place.bundle, place.release, place.as_of_text)
+        check_unchanged(place.release, learned_files(evaluated["files"]))
         origin = Origin(
             as_of=place.as_of_text,
             lake_versions=evaluated["lake_versions"],
             feature_services=FEATURE_SERVICES,
             run_id=run_id,
             learned_until=evaluated["learned_until"],
+            weights_sha256=_sha256((place.result("retrieval") or {}).get("weights")),
         )
         measured = Measured(
             metrics=evaluated["metrics"],
@@ -216,6 +222,14 @@ def _below(settings: Settings, name: str, run_id: str) -> Iterator[Run]:
     except Exception as error:
         fail_run(settings, run_id, error)
         raise
+
+
+def _sha256(path: str | None) -> str | None:
+    """SHA-256 of the file; None where there is none."""
+    if path is None:
+        return None
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _limits(settings: Settings, step: str) -> Limits:

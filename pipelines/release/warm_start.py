@@ -1,19 +1,22 @@
 """Which release's weights a retraining may go on from, and where they are fetched from.
 
 The weights lie among the artifacts of the run that made the release, not in its bundle: serving has no use
-for them.
+for them. Their SHA-256 is in the signed manifest, and is compared before the file is opened.
 """
 
+import hashlib
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from pipelines.errors import TrackingError
 from pipelines.release.champion_history import line_of_champions
 from pipelines.release.registry import CHAMPION, PASSED, Registry, Version
 from pipelines.release.step_cache import ReleaseWorkspace
 from pipelines.settings import Settings
 from pipelines.tracking import resume
 from pipelines.training.data import KEPT_WEIGHTS
+from serving.errors import BundleError
 
 WEIGHTS_FOLDER = "training"
 """Folder of a retraining's artifacts that holds them."""
@@ -59,11 +62,23 @@ def fetch_start(settings: Settings, place: ReleaseWorkspace) -> Start:
     """The weights that the retraining in this workplace may go on from, fetched into it."""
     if place.start is None:
         return Start(None, "there is no earlier release")
-    run_id = Registry(settings).version(place.start).run_id
+    registry = Registry(settings)
+    version = registry.version(place.start)
+    run_id = version.run_id
     named = f"{WEIGHTS_FOLDER}/{KEPT_WEIGHTS}"
     fetched = resume(settings, run_id).fetch(named, place.folder / "start") if run_id else None
     if fetched is None:
         return Start(None, f"version {place.start} kept no weights")
+    try:
+        signed = registry.signed_manifest(version, place.folder / "start").facts.get("weights_sha256")
+    except (BundleError, TrackingError) as error:
+        return Start(None, f"the weights of version {place.start} cannot be verified: {error}")
+    with fetched.open("rb") as file:
+        received = hashlib.file_digest(file, "sha256").hexdigest()
+    if received != signed:
+        return Start(
+            None, f"the weights of version {place.start} are not those that its manifest was signed with"
+        )
     return Start(fetched, f"version {place.start}")
 
 

@@ -193,6 +193,8 @@ class RegistryOut(BaseModel):
     champion_version: str | None
     checked_at: str | None
     error: str | None
+    download_failures: int
+    next_download_at: str | None
 
 
 class ReleaseOut(BaseModel):

@@ -2,6 +2,8 @@ from .approval import APPROVAL_TAG as APPROVAL_TAG
 from .approval import Approval as Approval
 from .approval import read_approval as read_approval
 from .catalogue import levels_of as levels_of
+from .durable import sync_folder as sync_folder
+from .durable import sync_tree as sync_tree
 from .event_types import EVENT_WEIGHTS as EVENT_WEIGHTS
 from .event_types import NOT_HISTORY as NOT_HISTORY
 from .event_types import declared_by as declared_by
@@ -24,12 +26,16 @@ from .seal import key_id as key_id
 from .seal import load_private_key as load_private_key
 from .seal import load_public_key as load_public_key
 from .seal import verify as verify
+from .seal import verify_manifest as verify_manifest
 from .seal import write_key_pair as write_key_pair
 from .spec import DEFAULT_SOURCES as DEFAULT_SOURCES
 from .spec import ProfileFeature as ProfileFeature
 from .spec import Spec as Spec
 from .spec import read_spec as read_spec
 from .spec import write_spec as write_spec
+from .trusted_keys import revoked_key_ids as revoked_key_ids
+from .trusted_keys import state_of_keys as state_of_keys
+from .trusted_keys import trusted_keys as trusted_keys
 from .writer import write_array as write_array
 from .writer import write_items as write_items
 
@@ -61,9 +67,15 @@ __all__ = [
     "load_public_key",
     "read_approval",
     "read_spec",
+    "revoked_key_ids",
     "signed_weights",
+    "state_of_keys",
+    "sync_folder",
+    "sync_tree",
+    "trusted_keys",
     "undeclared",
     "verify",
+    "verify_manifest",
     "write_array",
     "write_items",
     "write_key_pair",

@@ -74,8 +74,7 @@ def verify(directory: Path, public_keys: Iterable[Ed25519PublicKey]) -> Manifest
         raise BundleError(f"{MANIFEST}: expected a sealed bundle in {directory.name}, received no manifest.")
     if (size := (directory / MANIFEST).stat().st_size) > MAX_MANIFEST_BYTES:
         raise BundleError(f"{MANIFEST}: expected at most {MAX_MANIFEST_BYTES} bytes, received {size}.")
-    manifest, signature = parse((directory / MANIFEST).read_bytes())
-    _check_signature(manifest, signature, public_keys)
+    manifest = verify_manifest((directory / MANIFEST).read_bytes(), public_keys)
     missing, extra = sorted(set(manifest.files) - found), sorted(found - set(manifest.files) - {MANIFEST})
     if missing:
         raise BundleError(f"{missing[0]}: expected by {MANIFEST}, received no such file.")
@@ -88,6 +87,17 @@ def verify(directory: Path, public_keys: Iterable[Ed25519PublicKey]) -> Manifest
         digest = _sha256(directory / path)
         if digest != fact.sha256:
             raise BundleError(f"{path}: expected SHA-256 {fact.sha256}, received {digest}.")
+    return manifest
+
+
+def verify_manifest(content: bytes, public_keys: Iterable[Ed25519PublicKey]) -> Manifest:
+    """The manifest in `content`, its signature verified; the files that it names are not looked at.
+
+    Raises:
+        BundleError: It is no manifest, or no trusted key signed it.
+    """
+    manifest, signature = parse(content)
+    _check_signature(manifest, signature, public_keys)
     return manifest
 
 
@@ -157,6 +167,8 @@ def write_key_pair(private_path: Path, public_path: Path) -> Ed25519PrivateKey:
         raise BundleError(f"{private_path.name}: a key is there already; it is not overwritten.") from error
     with os.fdopen(descriptor, "wb") as file:
         file.write(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        file.flush()
+        os.fsync(file.fileno())
     public_path.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     return key
 

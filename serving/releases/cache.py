@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from serving.bundle import sync_folder, sync_tree
+
 SHA256 = re.compile("[0-9a-f]{64}")
 NOTE = "served.json"
 KEPT = 3
@@ -58,7 +60,9 @@ class ReleaseCache:
         place = self.folder_of(self.sha256_of(bundle))
         if place.is_dir():
             shutil.rmtree(place)
+        sync_tree(bundle)
         bundle.rename(place)
+        sync_folder(self._folder)
         return place
 
     def discard(self, manifest_sha256: str) -> None:
@@ -68,13 +72,16 @@ class ReleaseCache:
     def remember(self, version: str, manifest_sha256: str, approval: str | None) -> None:
         """Note the served release for the next start, and let go of old ones."""
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        note = json.dumps(asdict(Remembered(version, manifest_sha256, approval)))
+        served = Remembered(version, manifest_sha256, approval)
+        earlier = [one for one in self.history() if one.manifest_sha256 != manifest_sha256][: KEPT - 1]
+        note = json.dumps({**asdict(served), "earlier": [asdict(one) for one in earlier]})
         unfinished = self._folder / f".{NOTE}"
         with unfinished.open("w", encoding="utf-8") as file:
             file.write(note)
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(self._folder / NOTE)
+        sync_folder(self._folder)
         place = self.folder_of(manifest_sha256)
         if place.is_dir():
             os.utime(place)
@@ -82,12 +89,19 @@ class ReleaseCache:
 
     def remembered(self) -> Remembered | None:
         """The release that was served last, or None if there was none or the note is unreadable."""
+        return next(iter(self.history()), None)
+
+    def history(self) -> list[Remembered]:
+        """The releases served last that are still here, the newest first."""
         try:
             note = json.loads((self._folder / NOTE).read_text(encoding="utf-8"))
-            remembered = Remembered(note["version"], note["manifest_sha256"], note.get("approval"))
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
-        return remembered if self.folder_of(remembered.manifest_sha256).is_dir() else None
+            entries = [
+                Remembered(str(one["version"]), str(one["manifest_sha256"]), one.get("approval"))
+                for one in (note, *note.get("earlier", ()))
+            ]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return []
+        return [one for one in entries if self.folder_of(one.manifest_sha256).is_dir()]
 
     def _let_go_of_old_ones(self, served: Path) -> None:
         """Remove all but the newest bundles, and downloads that a crash left behind."""

@@ -8,10 +8,20 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from serving.bundle import APPROVAL_TAG, Approval, Bundle, Manifest, load_public_key, read_approval, verify
+from serving.bundle import (
+    APPROVAL_TAG,
+    Approval,
+    Bundle,
+    Manifest,
+    read_approval,
+    state_of_keys,
+    trusted_keys,
+    verify,
+)
 from serving.engine import Recommender
 from serving.errors import BundleError, RegistryError, ReleaseRefusedError
-from serving.releases.cache import ReleaseCache
+from serving.releases.backoff import Backoff
+from serving.releases.cache import ReleaseCache, Remembered
 from serving.releases.registry import ChampionVersion, Registry
 from serving.search import SearchEngine
 from serving.search.category_tree import category_tree
@@ -61,6 +71,10 @@ class RegistryState:
     champion_version: str | None = None
     checked_at: datetime | None = None
     error: str | None = None
+    download_failures: int = 0
+    """How often the champion's download failed in a row."""
+    next_download_at: datetime | None = None
+    """When it is tried again; None where none failed."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +93,8 @@ class Releases:
     Args:
         registry: Where the champion is named.
         cache: Where releases lie on this machine.
-        public_keys: Files with the keys of which one must have signed a release.
+        public_keys: Files with the keys of which one must have signed a release, or folders of them; a key
+            that is removed or revoked there ends the service of what it signed with the next poll.
         listeners: Who is told what happens.
         require_approval: Whether a champion needs a signed approval, or alias `champion` is enough. A
             release that the gate refused always needs a signed override.
@@ -100,6 +115,8 @@ class Releases:
         self._public_keys = public_keys
         self._listeners = listeners
         self._refused_state: object = None
+        self._keys_state: object = None
+        self._backoff = Backoff()
         self._stopping = threading.Event()
         self._follower: threading.Thread | None = None
         self.current: Release | None = None
@@ -111,14 +128,12 @@ class Releases:
         remembered = self._cache.remembered()
         if remembered is None:
             return
-        champion = ChampionVersion(
-            remembered.version,
-            {"manifest_sha256": remembered.manifest_sha256, APPROVAL_TAG: remembered.approval or ""},
-        )
         try:
-            self._serve(self._admit(champion, self._cache.folder_of(remembered.manifest_sha256)))
+            self._serve(self._reopened(remembered))
         except ReleaseRefusedError as error:
-            self._refuse(champion, str(error), state=None)
+            refused = ChampionVersion(remembered.version)
+            self._serve_earlier(remembered.manifest_sha256)
+            self._refuse(refused, str(error), state=None)
 
     def follow(self, poll_seconds: float) -> None:
         """Look at the registry every `poll_seconds` from a thread of its own, until `stop`."""
@@ -143,12 +158,17 @@ class Releases:
 
     def poll_once(self) -> None:
         """Look at the registry once and serve its champion if it holds."""
+        self._verify_again_if_keys_changed()
         try:
             champion = self._registry.champion()
         except RegistryError as error:
             self._note(champion_version=self.registry_state.champion_version, error=str(error))
             return
-        self._note(champion_version=champion.version if champion else None, error=None)
+        waits = champion is not None and self._backoff.waits_for(self._state_of(champion))
+        self._note(
+            champion_version=champion.version if champion else None,
+            error=self._backoff.reason if waits else None,
+        )
         if champion is None:
             return
         if self._is_served(champion):
@@ -157,12 +177,64 @@ class Releases:
         state = self._state_of(champion)
         if self.refusal is not None and state == self._refused_state:
             return
+        if waits:
+            return
         try:
             self._serve(self._fetch(champion))
         except RegistryError as error:
+            self._backoff.failed(state, str(error))
             self._note(champion_version=champion.version, error=str(error))
         except ReleaseRefusedError as error:
             self._refuse(champion, str(error), state)
+
+    def _verify_again_if_keys_changed(self) -> None:
+        """Stop serving a release that no key signed which is trusted now; serve the last one that holds."""
+        state = state_of_keys(self._public_keys)
+        current = self.current
+        if current is None or state == self._keys_state:
+            return
+        try:
+            trusted_keys(self._public_keys)
+        except BundleError as error:
+            # A folder that is empty or gone for a moment is no revocation.
+            logger.warning("%s The served release stays.", error)
+            return
+        self._keys_state = state
+        champion = ChampionVersion(
+            current.version,
+            {"manifest_sha256": current.manifest_sha256, APPROVAL_TAG: current.approval_text or ""},
+        )
+        try:
+            manifest = self._verify(champion, current.bundle.directory)
+            self._approval(champion, manifest, current.manifest_sha256)
+        except ReleaseRefusedError as error:
+            self.current = None
+            self._serve_earlier(current.manifest_sha256)
+            self._refuse(champion, str(error), self._state_of(champion))
+
+    def _serve_earlier(self, but: str) -> None:
+        """Serve the last release on this machine that holds, if one does, and is not the one named."""
+        for remembered in self._cache.history():
+            if remembered.manifest_sha256 == but:
+                continue
+            try:
+                self._serve(self._reopened(remembered))
+            except ReleaseRefusedError as error:
+                logger.warning("version %s on this machine does not hold: %s", remembered.version, error)
+            else:
+                return
+
+    def _reopened(self, remembered: Remembered) -> Release:
+        """A release that lies on this machine, verified and opened.
+
+        Raises:
+            ReleaseRefusedError: It does not hold, or cannot answer.
+        """
+        champion = ChampionVersion(
+            remembered.version,
+            {"manifest_sha256": remembered.manifest_sha256, APPROVAL_TAG: remembered.approval or ""},
+        )
+        return self._admit(champion, self._cache.folder_of(remembered.manifest_sha256))
 
     def _fetch(self, champion: ChampionVersion) -> Release:
         """The champion's release, from this machine if it lies here, else downloaded."""
@@ -194,7 +266,7 @@ class Releases:
             ReleaseRefusedError: Signature, hashes, registration or gate verdict do not hold.
         """
         try:
-            manifest = verify(folder, [load_public_key(path) for path in self._public_keys])
+            manifest = verify(folder, trusted_keys(self._public_keys).values())
         except (BundleError, OSError) as error:
             raise ReleaseRefusedError(str(error)) from error
         registered, received = champion.manifest_sha256, self._cache.sha256_of(folder)
@@ -215,7 +287,7 @@ class Releases:
         approval = None
         if champion.approval is not None:
             try:
-                keys = [load_public_key(path) for path in self._public_keys]
+                keys = trusted_keys(self._public_keys).values()
                 approval = read_approval(champion.approval, keys, champion.version, sha256)
             except (BundleError, OSError) as error:
                 if needs_override or self._require_approval:
@@ -243,6 +315,7 @@ class Releases:
         Raises:
             ReleaseRefusedError: It does not hold, or cannot answer.
         """
+        self._keys_state = state_of_keys(self._public_keys)
         manifest = self._verify(champion, folder)
         approval = self._approval(champion, manifest, self._cache.sha256_of(folder))
         try:
@@ -271,6 +344,7 @@ class Releases:
     def _serve(self, release: Release) -> None:
         """Replace the served release in one step."""
         self.current = release
+        self._backoff.reset()
         self._refuse_nothing()
         try:
             self._cache.remember(release.version, release.manifest_sha256, release.approval_text)
@@ -287,7 +361,7 @@ class Releases:
 
     def _state_of(self, champion: ChampionVersion) -> object:
         """What a refusal rests on; while it stays the same, judging again would change nothing."""
-        keys = tuple(path.stat().st_mtime_ns if path.is_file() else None for path in self._public_keys)
+        keys = state_of_keys(self._public_keys)
         return (champion.version, champion.manifest_sha256, champion.approval, keys)
 
     def _refuse(self, champion: ChampionVersion, reason: str, state: object) -> None:
@@ -304,7 +378,14 @@ class Releases:
 
     def _note(self, champion_version: str | None, error: str | None) -> None:
         before = self.registry_state
-        self.registry_state = RegistryState(error is None, champion_version, datetime.now(UTC), error)
+        self.registry_state = RegistryState(
+            error is None,
+            champion_version,
+            datetime.now(UTC),
+            error,
+            self._backoff.failures,
+            self._backoff.next_at,
+        )
         if error is not None and error != before.error:
             logger.warning("%s", error)
         self._listeners.looked(self.registry_state)

@@ -6,8 +6,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from pipelines.errors import ReleaseError
-from pipelines.release.keys import signing_key
-from serving.bundle import key_id, load_public_key
+from pipelines.release.keys import describe, revoke, rotate, signing_key
+from serving.bundle import key_id, load_public_key, trusted_keys
 
 
 def test_the_key_is_made_at_first_use_and_then_kept(tmp_path):
@@ -74,3 +74,39 @@ def test_first_uses_at_the_same_time_end_up_with_one_key_and_no_litter(tmp_path)
     assert len(set(keys)) == 1
     assert sorted(path.name for path in (tmp_path / "k").iterdir()) == ["release.key", "release.pub"]
     assert key_id(load_public_key(tmp_path / "k" / "release.pub")) == keys[0]
+
+
+def test_rotation_trusts_the_earlier_key_until_it_is_revoked(tmp_path):
+    first = key_id(signing_key(tmp_path).public_key())
+    second = rotate(tmp_path)
+    assert first != second
+    assert set(trusted_keys([tmp_path])) == {first, second}
+    assert key_id(signing_key(tmp_path).public_key()) == second
+    revoke(tmp_path, first)
+    assert set(trusted_keys([tmp_path])) == {second}
+    assert describe(tmp_path) == [{"id": second, "state": "signs"}, {"id": first, "state": "revoked"}]
+
+
+def test_rotation_helps_where_the_private_half_is_lost(tmp_path):
+    first = key_id(signing_key(tmp_path).public_key())
+    (tmp_path / "release.key").unlink()
+    assert describe(tmp_path) == [{"id": first, "state": "lost"}]
+    assert set(trusted_keys([tmp_path])) == {first}
+    assert set(trusted_keys([tmp_path])) | {rotate(tmp_path)} == set(trusted_keys([tmp_path]))
+
+
+def test_the_key_that_signs_and_an_unknown_one_are_not_revoked(tmp_path):
+    signs = key_id(signing_key(tmp_path).public_key())
+    with pytest.raises(ReleaseError, match="make another one first: aisle release key rotate"):
+        revoke(tmp_path, signs)
+    with pytest.raises(ReleaseError, match="received 0123456789abcdef"):
+        revoke(tmp_path, "0123456789abcdef")
+
+
+def test_a_revoked_key_is_not_trusted_where_its_file_is_put_back(tmp_path):
+    first = key_id(signing_key(tmp_path).public_key())
+    copy = (tmp_path / "release.pub").read_bytes()
+    rotate(tmp_path)
+    revoke(tmp_path, first)
+    (tmp_path / "release-again.pub").write_bytes(copy)
+    assert first not in trusted_keys([tmp_path])

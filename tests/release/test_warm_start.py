@@ -104,6 +104,16 @@ def test_a_retraining_that_is_done_again_starts_from_the_same_release(settings, 
     assert len(steps.started_from) == 2
 
 
+def test_weights_that_were_replaced_after_the_seal_are_not_opened(settings, steps):
+    all_steps(warm(settings))
+    (stored,) = (settings.home / "mlflow" / "artifacts").rglob("training/retrieval-weights.npz")
+    stored.write_text("weights of somebody else")
+    again = all_steps(warm(settings), LATER)
+    assert steps.started_from == [None, None]
+    told = tags_of(settings, again["begin"]["run_id"])["warm_start"]
+    assert told == "anew: the weights of version 1 are not those that its manifest was signed with"
+
+
 def test_without_the_setting_training_is_anew_and_keeps_its_weights(settings, steps):
     all_steps(settings)
     second = all_steps(settings, LATER)

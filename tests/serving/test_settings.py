@@ -46,7 +46,7 @@ def test_everything_hangs_off_home(tmp_path: Path) -> None:
     settings = ServingSettings(home=tmp_path)
     assert settings.event_folder == tmp_path / "events"
     assert settings.release_cache == tmp_path / "serving" / "releases"
-    assert settings.release_keys == (tmp_path / "keys" / "release.pub",)
+    assert settings.release_keys == (tmp_path / "keys",)
     assert settings.mlflow_uri == f"sqlite:///{tmp_path}/mlflow/mlflow.db"
 
 

@@ -2,13 +2,14 @@
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from serving.bundle import Approval, load_private_key
+from serving.bundle import Approval, load_private_key, write_key_pair
 from serving.releases.cache import ReleaseCache
 from serving.releases.follower import ReleaseObserver, Releases
 from serving.releases.registry import ChampionVersion, Registry
@@ -257,7 +258,7 @@ def test_a_release_that_cannot_answer_is_refused(registry: ModelRegistry, monkey
     assert "the graph does not fit" in releases.refusal.reason
 
 
-def test_a_version_without_its_files_is_tried_again_with_the_next_look(registry: ModelRegistry) -> None:
+def test_a_version_without_its_files_is_tried_again_after_a_wait(registry: ModelRegistry) -> None:
     releases = releases_of(registry, told := Told())
     registry.promote(registry.register())
     files = registry.files_of("1")
@@ -266,6 +267,7 @@ def test_a_version_without_its_files_is_tried_again_with_the_next_look(registry:
     assert releases.refusal is None
     assert "could not be fetched" in str(releases.registry_state.error)
     files.with_name("hidden").rename(files)
+    releases._backoff._until = 0.0
     releases.poll_once()
     assert told.swapped == ["1"]
 
@@ -273,3 +275,60 @@ def test_a_version_without_its_files_is_tried_again_with_the_next_look(registry:
 @pytest.mark.parametrize("tag", ["../../../etc", "/etc", "", "A" * 64])
 def test_a_tag_never_leads_out_of_the_cache(tmp_path: Path, tag: str) -> None:
     assert ReleaseCache(tmp_path).folder_of(tag) == tmp_path / ".nothing"
+
+
+def test_a_revoked_key_ends_the_service_of_what_it_signed_with_the_next_poll(registry: ModelRegistry) -> None:
+    keys = registry.home / "keys"
+    registry.promote(registry.register())
+    releases = releases_of(registry, Told())
+    releases.poll_once()
+    (keys / "release.pub").replace(keys / "release-first.pub")
+    (keys / "release.key").unlink()
+    write_key_pair(keys / "release.key", keys / "release.pub")
+    releases._public_keys = [keys]
+    registry.promote(registry.register(metrics={"ndcg@10": {"mean": 0.5, "ci95": None}}))
+    releases.poll_once()
+    assert releases.current is not None
+    assert releases.current.version == "2"
+    signer = releases.current.manifest.key_id
+    write_key_pair(keys / "other.key", keys / "release-other.pub")
+    (keys / f"release-{signer}.revoked").touch()
+    releases.poll_once()
+    assert releases.current is not None
+    assert releases.current.version == "1"
+    assert releases.refusal is not None
+    assert signer in releases.refusal.reason
+    releases.poll_once()
+    assert releases.current.version == "1"
+
+
+def test_a_key_folder_that_is_empty_for_a_moment_is_no_revocation(registry: ModelRegistry) -> None:
+    keys = registry.home / "keys"
+    registry.promote(registry.register())
+    releases = releases_of(registry, Told())
+    releases._public_keys = [keys]
+    releases.poll_once()
+    (keys / "release.pub").unlink()
+    releases.poll_once()
+    assert releases.current is not None
+    assert releases.current.version == "1"
+
+
+def test_a_failed_download_is_not_repeated_with_each_poll(registry: ModelRegistry) -> None:
+    version = registry.register()
+    registry.promote(version)
+    shutil.rmtree(registry.files_of(version))
+    releases = releases_of(registry, Told())
+    releases.poll_once()
+    state = releases.registry_state
+    assert state.download_failures == 1
+    assert state.next_download_at is not None
+    releases.poll_once()
+    assert releases.registry_state.download_failures == 1
+    assert releases.registry_state.error == state.error
+    registry.promote(registry.register())
+    releases.poll_once()
+    assert releases.current is not None
+    assert releases.current.version == "2"
+    releases.poll_once()
+    assert releases.registry_state.download_failures == 0
