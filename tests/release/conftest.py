@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.release.keys import signing_key
 from pipelines.release.registry import Registry
 from pipelines.settings import Settings
 from pipelines.tracking import connect
@@ -34,6 +35,7 @@ def register(settings: Settings) -> Callable[..., int]:
     """Registers a version of which only the tags matter."""
 
     def add(gate: str = "passed", tags: Mapping[str, str] | None = None) -> int:
+        signing_key(settings.keys)
         client = connect(settings)
         registry = Registry(settings)
         if not registry.versions():
