@@ -13,6 +13,7 @@ import pytest
 
 from pipelines.errors import ReleaseError
 from pipelines.release.gate import Check, Decision
+from pipelines.release.keys import rotate
 from pipelines.release.registration import Measured, Origin, register_release
 from pipelines.release.registry import Registry
 from pipelines.tracking import begin_run, connect
@@ -193,6 +194,10 @@ def test_a_version_signed_by_another_installation_does_not_verify(settings, bund
     whole = stored(settings)
     shutil.rmtree(settings.keys)
     other = write_tiny_bundle(tmp_path / "other")
+    with pytest.raises(ReleaseError, match="aisle release key rotate"):
+        register_release(settings, other, origin, MEASURED)
+    assert not settings.keys.exists()
+    rotate(settings.keys)
     register_release(settings, other, origin, MEASURED)
     with pytest.raises(BundleError, match="trusted keys"):
         verify(whole / "artifacts" / "bundle", [load_public_key(settings.keys / "release.pub")])
