@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from pipelines.errors import WrongUsageError
 from pipelines.training import FrozenConfig
@@ -11,6 +11,10 @@ Protocol = Literal["leave-one-out", "temporal", "explicit", "ratings"]
 
 KEEPS_SEEN = {"leave-one-out": False, "temporal": True, "explicit": True}
 """Protocol → whether items that an asker had before are listed, where nothing else is asked for."""
+
+
+EARLIER_NAME = "default"
+"""What model `aisle` was called before; still understood."""
 
 
 class BacktestConfig(FrozenConfig):
@@ -38,10 +42,15 @@ class BacktestConfig(FrozenConfig):
     """Event types that models get to see in temporal; unset, all."""
 
     budget_minutes: float = Field(default=15, ge=0)
-    """Minutes for training the model and choosing its settings; baselines beside `default` get a third."""
+    """Minutes for training the model and choosing its settings; baselines beside `aisle` get a third."""
 
     seed: int = Field(default=0, ge=0)
     """Of every draw."""
+
+    @field_validator("models")
+    @classmethod
+    def _by_their_names(cls, models: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple("aisle" if name == EARLIER_NAME else name for name in models)
 
     @model_validator(mode="after")
     def _fits_the_protocol(self) -> "BacktestConfig":

@@ -15,7 +15,7 @@ from pipelines.backtest.leak_probe import Probe
 from pipelines.backtest.leak_probe.probe import probe
 from pipelines.backtest.metrics import asked_requests, measure
 from pipelines.backtest.models import (
-    DEFAULT,
+    AISLE,
     PROBED,
     FittedModel,
     digest_baselines,
@@ -97,12 +97,12 @@ def probe_leaks(dataset: Dataset, config: BacktestConfig, console: Console) -> P
 
     def answer(prepared: BacktestSplit) -> Mapping[str, Any]:
         trial, test, k = prepared.trial, prepared.test, max(config.ks)
-        against = {DEFAULT, *reasons_against(trial, test, config.models)}
+        against = {AISLE, *reasons_against(trial, test, config.models)}
         names = [name for name in config.models if name not in against]
         answers = digest_baselines(trial, test, names, k)
-        if DEFAULT in config.models:
+        if AISLE in config.models:
             own = fit_own_model(trial, test, PROBED)
-            answers[DEFAULT] = {"lists": own.lists(k, np.arange(len(test.histories)))}
+            answers[AISLE] = {"lists": own.lists(k, np.arange(len(test.histories)))}
         return answers
 
     with console.step("probe for leaks"):
@@ -123,19 +123,19 @@ def peak_mb() -> float:
 def _fitted(
     prepared: BacktestSplit, config: BacktestConfig, skipped: Mapping[str, str], console: Console
 ) -> dict[str, FittedModel]:
-    """The models that can be fitted, `default` in what the others leave of the minutes."""
+    """The models that can be fitted, `aisle` in what the others leave of the minutes."""
     trial, test, budget_s = prepared.trial, prepared.test, 60 * config.budget_minutes
-    baselines = [name for name in config.models if name not in {DEFAULT, *skipped}]
+    baselines = [name for name in config.models if name not in {AISLE, *skipped}]
     fitted: dict[str, FittedModel] = {}
-    if DEFAULT in config.models:
+    if AISLE in config.models:
         others_s = budget_s / 3 if baselines else 0.0
         looks = count(1)
 
         def watch(figure: str, _: int, value: float) -> None:
-            console.info(f"  {DEFAULT}, look {next(looks)} at validation: {figure} {value:.4f}")
+            console.info(f"  {AISLE}, look {next(looks)} at validation: {figure} {value:.4f}")
 
-        with console.step(f"fit {DEFAULT}"):
-            fitted[DEFAULT] = fit_own_model(trial, test, budget_s=budget_s - others_s, watch=watch)
+        with console.step(f"fit {AISLE}"):
+            fitted[AISLE] = fit_own_model(trial, test, budget_s=budget_s - others_s, watch=watch)
         budget_s = others_s
     if baselines:
         with console.step(f"fit {', '.join(baselines)}"):

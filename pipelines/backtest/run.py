@@ -6,7 +6,7 @@ from typing import Any
 from pipelines.backtest.config import BacktestConfig
 from pipelines.backtest.data import Dataset, read_dataset
 from pipelines.backtest.leak_probe import Probe
-from pipelines.backtest.models import DEFAULT
+from pipelines.backtest.models import AISLE
 from pipelines.backtest.ranking_run import probe_leaks, run_ranked
 from pipelines.backtest.ratings import describe_rated, probe_ratings, rated_page, run_rated
 from pipelines.backtest.report import describe_ranked, page_of, track, write_page
@@ -21,7 +21,7 @@ def known_models(protocol: str) -> tuple[str, ...]:
     """The models of a protocol; where none is named, the first is measured beside all others."""
     if protocol == "ratings":
         return (BLEND, *RATING_MODELS)
-    return (DEFAULT, *MODELS)
+    return (AISLE, *MODELS)
 
 
 def run_backtest(

@@ -77,7 +77,7 @@ def measure_second_stage(
     from pipelines.training.retrieval import export, fit_source_weights
     from pipelines.training.retrieval.train import train as train_retrieval
 
-    config = BacktestConfig.model_validate({"protocol": protocol, "models": ("default",), "seed": seed})
+    config = BacktestConfig.model_validate({"protocol": protocol, "models": ("aisle",), "seed": seed})
     dataset = read_dataset(Path(folder), with_test=protocol == "explicit")
     trial, held_out = with_held_out(prepare(dataset, find_cut(dataset, config), config).trial, seed)
     choices = TrainingConfig.of(None, budget=budget).model_copy(update={"seed": seed})

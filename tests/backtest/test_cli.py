@@ -3,6 +3,7 @@ import json
 import pyarrow as pa
 import pytest
 
+from pipelines.backtest.config import BacktestConfig
 from pipelines.cli.main import main
 from tests.backtest.folders import drawn_folder, events_table, write_folder
 
@@ -161,3 +162,8 @@ def test_a_model_that_cannot_be_fitted_is_left_out_with_its_reason(tmp_path, cap
     code, captured = told(capsys, *asked, "--model", "content,popularity")
     assert code == 1
     assert "received content: nothing is known of the items" in captured.err
+
+
+def test_the_earlier_name_of_our_own_model_is_understood():
+    config = BacktestConfig(protocol="temporal", models=("default", "popularity"))
+    assert config.models == ("aisle", "popularity")

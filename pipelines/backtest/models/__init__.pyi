@@ -1,4 +1,4 @@
-from .aisle import DEFAULT as DEFAULT
+from .aisle import AISLE as AISLE
 from .aisle import PROBED as PROBED
 from .aisle import fit_own_model as fit_own_model
 from .baselines import FittedModel as FittedModel
@@ -11,7 +11,7 @@ from .cost_model import training_seconds as training_seconds
 from .top_k import list_requests as list_requests
 
 __all__ = [
-    "DEFAULT",
+    "AISLE",
     "PROBED",
     "FittedModel",
     "digest_baselines",

@@ -1,4 +1,4 @@
-"""Model `default` in a backtest: what the retraining would train and serve on such data."""
+"""Model `aisle` in a backtest: what the retraining would train and serve on such data."""
 
 import shutil
 import tempfile
@@ -15,7 +15,7 @@ from pipelines.training.data import EvaluationPoint, ModelSplit
 if TYPE_CHECKING:
     from pipelines.training.fit import Watch
 
-DEFAULT = "default"
+AISLE = "aisle"
 
 PROBED: Mapping[str, Any] = {
     "retrieval": {

@@ -1,4 +1,4 @@
-"""How long training `default` takes, told beforehand from the data and the settings alone, never by a clock.
+"""How long training `aisle` takes, told beforehand from the data and the settings alone, never by a clock.
 
 So the same data and minutes always give the same training. The seconds are those of two x86-64 cores with
 nothing else to do, as far as they could be told from trainings on busy ones; see `docs/benchmarks.md`.

@@ -1,4 +1,4 @@
-"""Searching the settings of `default`: whole trainings, each in a process of its own, within the minutes."""
+"""Searching the settings of `aisle`: whole trainings, each in a process of its own, within the minutes."""
 
 import tempfile
 import threading
@@ -73,7 +73,7 @@ def tune_own(
     run: Run = run_isolated,
     clock: Callable[[], float] = time.perf_counter,
 ) -> Tuned:
-    """The settings of `default` that are best by NDCG@10 on the trial's validation requests.
+    """The settings of `aisle` that are best by NDCG@10 on the trial's validation requests.
 
     Every trial is a training of one length, the longest of which `LEAST_TRIALS` fit into the seconds. The
     first one has the defaults. A trial is not begun that would not end in time, by what those before took,
@@ -100,7 +100,7 @@ def tune_own(
     length = length_that_fits(trial, base, budget_s, LEAST_TRIALS)
     if length.seconds > budget_s:
         raise BacktestError(
-            f"expected minutes in which a training of `default` ends, about {length.seconds / 60:.1f} here, "
+            f"expected minutes in which a training of `aisle` ends, about {length.seconds / 60:.1f} here, "
             f"received {budget_s / 60:g}; give it more with --budget-minutes"
         )
     space = space_of(TrainingConfig.of(base))

@@ -64,7 +64,7 @@ class Tuned:
     """Different settings that there are."""
     seconds: float
     training_budget: str | None = None
-    """How long each training of `default` was; None for models without such lengths."""
+    """How long each training of `aisle` was; None for models without such lengths."""
 
 
 def tune(

@@ -8,7 +8,7 @@ from typing import Any
 
 from pipelines.backtest.config import BacktestConfig
 from pipelines.backtest.data import read_dataset
-from pipelines.backtest.models import DEFAULT
+from pipelines.backtest.models import AISLE
 from pipelines.backtest.protocols import find_cut, prepare
 from pipelines.backtest.report import describe_dataset, spelled
 from pipelines.backtest.tuning.aisle import tune_own
@@ -37,7 +37,7 @@ def search(
         WrongUsageError: A model's name is unknown.
         BacktestError: The data set is not what it should be.
     """
-    known = (DEFAULT, *MODELS)
+    known = (AISLE, *MODELS)
     if unknown := [name for name in config.models if name not in known]:
         raise WrongUsageError(
             f"expected models out of {', '.join(known)}, received {', '.join(unknown)}; see --model"
@@ -56,7 +56,7 @@ def search(
                 keep(name, attempt)
 
             with console.step(f"tune {name}"):
-                if name == DEFAULT:
+                if name == AISLE:
                     found[name] = tune_own(
                         folder,
                         config,

@@ -1,4 +1,4 @@
-"""One trial of the search for settings of `default`, in a process of its own, as TensorFlow wants it."""
+"""One trial of the search for settings of `aisle`, in a process of its own, as TensorFlow wants it."""
 
 import tempfile
 import time

@@ -1,11 +1,11 @@
-"""Model `default` in a backtest: fitted by the code of retraining, under every protocol."""
+"""Model `aisle` in a backtest: fitted by the code of retraining, under every protocol."""
 
 import numpy as np
 import pytest
 
 from pipelines.backtest.config import BacktestConfig
 from pipelines.backtest.data.dataset import read_dataset
-from pipelines.backtest.models.aisle import DEFAULT, PROBED, fit_own_model
+from pipelines.backtest.models.aisle import AISLE, PROBED, fit_own_model
 from pipelines.backtest.protocols.registry import find_cut, prepare
 from pipelines.backtest.ranking_run import probe_leaks
 from pipelines.backtest.run import known_models
@@ -21,7 +21,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory):
 
 
 def asked_for(protocol: str) -> BacktestConfig:
-    return BacktestConfig(protocol=protocol, models=(DEFAULT,))
+    return BacktestConfig(protocol=protocol, models=(AISLE,))
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -62,4 +62,4 @@ def test_nothing_after_the_cutoff_moves_a_list(dataset):
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_it_is_what_a_backtest_measures_first(protocol):
-    assert known_models(protocol)[0] == DEFAULT
+    assert known_models(protocol)[0] == AISLE

@@ -1,4 +1,4 @@
-"""The search for settings of `default`: in the minutes given, by validation, each trial a training."""
+"""The search for settings of `aisle`: in the minutes given, by validation, each trial a training."""
 
 import json
 
@@ -17,7 +17,7 @@ from pipelines.runtime import Limits, run_isolated
 from pipelines.training.config import BUDGETS, TrainingConfig
 from tests.backtest.folders import drawn_folder
 
-CONFIG = BacktestConfig(protocol="leave-one-out", models=("default",))
+CONFIG = BacktestConfig(protocol="leave-one-out", models=("aisle",))
 
 
 @pytest.fixture(scope="module")
@@ -108,7 +108,7 @@ def test_a_training_that_runs_into_the_end_is_stopped_there(folder, trial, five_
 
 def test_minutes_in_which_no_training_ends_are_refused(folder, trial):
     trainings = Trainings()
-    with pytest.raises(BacktestError, match="minutes in which a training of `default` ends, about"):
+    with pytest.raises(BacktestError, match="minutes in which a training of `aisle` ends, about"):
         search(folder, trial, trainings, budget_s=3)
     assert trainings.asked == []
 
@@ -213,4 +213,4 @@ def test_the_command_knows_default_and_refuses_minutes_in_which_nothing_ends(fol
             ]
         )
     assert ended.value.code == 1
-    assert "a training of `default` ends" in capsys.readouterr().err
+    assert "a training of `aisle` ends" in capsys.readouterr().err
