@@ -127,17 +127,17 @@ def test_a_corrected_catalogue_is_known_from_its_correction_on(home: Settings):
 PROGRAM = """
 import sys, time
 from pathlib import Path
-from pipelines.features import materialization, online_writer
+from pipelines.features.online_store import materialize, sqlite_writer
 from pipelines.settings import Settings
-whole = online_writer._records
+whole = sqlite_writer._records
 def slow(view, *arguments):
     Path(sys.argv[2]).touch()
     for record in whole(view, *arguments):
         time.sleep(0.05)
         yield record
 if sys.argv[3] == "slow":
-    online_writer._records = slow
-materialization.materialize(Settings(home=sys.argv[1]))
+    sqlite_writer._records = slow
+materialize.materialize(Settings(home=sys.argv[1]))
 """
 
 
