@@ -234,7 +234,7 @@ def test_what_does_not_fit_is_told_and_training_is_anew(trained: tuple[Path, Tol
 
     assert told(embedding_dim=32) == ["setting embedding_dim was 16 and is 32"]
     [reason] = told(ensemble_mixers=["gru"])
-    assert reason == "setting encoders was ['attention'] and is ['gru']"
+    assert reason == "setting ensemble_mixers was ['attention'] and is ['gru']"
     names = {**kept.names, "types": np.array(["", "cart", "purchase", "rating", "view"], str)}
     assert incompatibilities(replace(kept, names=names), material) == ["types lost 1: 'rating'"]
     facts = kept.facts.model_copy(update={"user_features": ("shoe_size",)})
