@@ -4,9 +4,9 @@ import polars as pl
 
 from pipelines.errors import IngestError
 from pipelines.ingest.batch import Batch
+from pipelines.ingest.cleaning import to_list
 from pipelines.ingest.columns import TABLES, expected
 from pipelines.ingest.mapping import Mapping, TableMapping
-from pipelines.ingest.values import to_list
 
 LONGEST_LIST = 40
 """Names that an error message shows at most."""

@@ -15,7 +15,7 @@ import polars as pl
 
 from pipelines.errors import IngestError
 from pipelines.ingest.batch import Batch, Broken, Source, Window
-from pipelines.ingest.cleaning import clean
+from pipelines.ingest.cleaning.clean import clean
 from pipelines.ingest.columns import TABLES
 from pipelines.ingest.contracts import contract
 from pipelines.ingest.enrich import STATE_IDS, complete, conflicts, date_states

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from pipelines.ingest.batch import Batch
-from pipelines.ingest.cleaning import clean
+from pipelines.ingest.cleaning.clean import clean
 from pipelines.ingest.columns import TABLES
 from pipelines.ingest.contracts import CAMPAIGN_CONTRACTS, PROBLEM, ROW, contract, reason
 from pipelines.ingest.quarantine import screen

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from pipelines.ingest.cleaning import SECONDS_BELOW
 from pipelines.ingest.column_names import plain
 from pipelines.ingest.columns import TABLES
 from pipelines.ingest.mapping import TableMapping
-from pipelines.ingest.times import SECONDS_BELOW
 from serving.events import EARLIEST
 
 CLOCK_TIMES = ("datetime", "date")

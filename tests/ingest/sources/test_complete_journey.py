@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.errors import IngestError
 from pipelines.ingest.batch import Batch
-from pipelines.ingest.cleaning import clean
+from pipelines.ingest.cleaning.clean import clean
 from pipelines.ingest.contracts import contract
 from pipelines.ingest.enrich import complete
 from pipelines.ingest.quarantine import screen

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import polars as pl
 
 from pipelines.ingest.batch import Batch
-from pipelines.ingest.column_result import Normalised, readable_or_null
+from pipelines.ingest.cleaning.column_result import Normalised, readable_or_null
+from pipelines.ingest.cleaning.times import UTC_MICROSECONDS, to_utc
+from pipelines.ingest.cleaning.values import to_flag, to_identifier, to_list, to_number, to_position, to_text
 from pipelines.ingest.columns import EVENT_TYPE_NAMES, TABLES, Column
 from pipelines.ingest.contracts import PROBLEM, ROW
-from pipelines.ingest.times import UTC_MICROSECONDS, to_utc
-from pipelines.ingest.values import to_flag, to_identifier, to_list, to_number, to_position, to_text
 
 EMPTY: dict[str, pl.DataType] = {
     "number": pl.Float64(),

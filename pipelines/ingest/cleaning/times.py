@@ -8,7 +8,7 @@ from collections import Counter
 
 import polars as pl
 
-from pipelines.ingest.column_result import Normalised, as_text, nothing_readable, readable_or_null
+from pipelines.ingest.cleaning.column_result import Normalised, as_text, nothing_readable, readable_or_null
 
 UTC_MICROSECONDS = pl.Datetime("us", "UTC")
 

@@ -4,7 +4,7 @@ from collections import Counter
 
 import polars as pl
 
-from pipelines.ingest.column_result import Normalised, as_text, nothing_readable, readable_or_null
+from pipelines.ingest.cleaning.column_result import Normalised, as_text, nothing_readable, readable_or_null
 
 TEXTS = (pl.String, pl.Categorical, pl.Enum)
 PLAIN_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"

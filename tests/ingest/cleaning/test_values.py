@@ -5,7 +5,7 @@ from datetime import date
 import polars as pl
 import pytest
 
-from pipelines.ingest.values import to_flag, to_identifier, to_list, to_number, to_position, to_text
+from pipelines.ingest.cleaning.values import to_flag, to_identifier, to_list, to_number, to_position, to_text
 
 
 def test_whole_numbers_are_identifiers_without_a_fraction():

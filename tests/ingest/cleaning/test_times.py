@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.ingest.times import to_utc
+from pipelines.ingest.cleaning.times import to_utc
 
 NOON = datetime(2024, 5, 1, 12, tzinfo=UTC)
 
