@@ -8,12 +8,13 @@ shop and what the serving process acknowledged since, into the Delta tables `eve
 
 **Healthy when** `rows_in = accepted + duplicates + quarantined` (checked in every run), and
 quarantined rows stay a small share. On a day without new rows `anything_new` stops the run here,
-and nothing downstream is rebuilt.
+and nothing downstream is rebuilt. `check_taken` fails where too much was refused, or all of a table or column
+(`AISLE_INGEST_MAX_REFUSED_SHARE`, `AISLE_INGEST_MAX_REFUSED_ROWS`); what was good is taken and announced.
 
 **When it fails.** The error names the file, table or column, what was expected and what to do; the
-lake is unchanged, so correct the source and clear the task. Many quarantined rows: their reasons are
-counted in the result of `take_in` and kept, row by row, in the lake's table `quarantine`. Correct them
-at the source and run again: rows taken already are not taken twice.
+lake is unchanged, so correct the source and clear the task. `check_taken` says which rows and columns:
+`aisle quarantine list` and `aisle quarantine show --batch B` show them. Correct the source or its mapping and
+run again: rows taken already are not taken twice.
 
 **One past day again.** `airflow backfill create --dag-id ingest --from-date D --to-date D` takes
 exactly the events of day D, once more, whatever the watermark says.
@@ -55,6 +56,12 @@ def ingest() -> None:
     def anything_new(taken):
         return taken["accepted"] > 0
 
+    @task(execution_timeout=timedelta(minutes=5))
+    def check_taken(taken):
+        from pipelines.ingest import check_taken
+
+        check_taken(taken)
+
     @task(outlets=[SHOP_DATA], execution_timeout=timedelta(minutes=5))
     def announce(taken, outlet_events):
         outlet_events[SHOP_DATA].extra = {"as_of": taken["as_of"], "versions": taken["versions"]}
@@ -62,6 +69,7 @@ def ingest() -> None:
 
     taken = take_in()
     anything_new(taken) >> announce(taken)
+    check_taken(taken)
 
 
 ingest()

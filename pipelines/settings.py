@@ -33,7 +33,8 @@ class Settings(BaseSettings):
 
     ingest_max_refused_share: float = Field(default=0.05, ge=0, le=1)
     """Share of a table's rows that an ingest may quarantine; it fails beyond it, once the next setting is
-    passed as well. It always fails where every row was quarantined."""
+    passed as well. It always fails where every row of a table or a source was quarantined. The same share
+    holds for unreadable values of an optional column."""
 
     ingest_max_refused_rows: int = Field(default=20, ge=0)
     """Rows of a table that an ingest may quarantine, whatever their share."""

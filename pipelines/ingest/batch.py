@@ -1,12 +1,14 @@
 """What a source hands over: rows as they were, and the same rows under the names of the contract."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
 import polars as pl
+
+from pipelines.ingest.cleaning import DecimalMarks, Notation
 
 READY_JSON = "_json"
 """The one column of original rows that are JSON objects already."""
@@ -34,14 +36,11 @@ class Batch:
     ignored_columns: tuple[str, ...] = ()
     """Columns that the contract has no place for."""
 
-    scale: Mapping[str, float] = field(default_factory=dict)
-    """Columns whose numbers are multiplied, such as prices that come in cents."""
+    notation: Notation = field(default_factory=Notation)
+    """How the shop writes its values."""
 
-    decimal_comma: bool = False
-    """Whether a comma in a number is the decimal sign, as it is in files separated by semicolons."""
-
-    timezone: str = "UTC"
-    """Zone of times that come without an offset."""
+    marks: DecimalMarks = field(default_factory=DecimalMarks)
+    """The decimal marks of the file that the rows come from, shared by its batches."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,7 @@ def ingest(
     """
     from pipelines.ingest.run import ingest as take_in  # loads polars and DuckDB: not for --help
 
-    console, settings = Console(), load_settings()
+    console, settings = Console(quiet=as_json), load_settings()
     with console.step(f"Taking in {', '.join(_without_password(source) for source in sources)}"):
         report = take_in(
             sources,
@@ -56,7 +56,8 @@ def ingest(
         )
     _show(report, console)
     check_refused(report, settings)
-    finish({"ok": True, **report.model_dump(mode="json")}, as_json=as_json)
+    if as_json:
+        finish({"ok": True, **report.model_dump(mode="json")}, as_json=True)
 
 
 def _without_password(source: str) -> str:
@@ -82,7 +83,19 @@ def _show(report: IngestReport, console: Console) -> None:
         console.table(("cleaning step", "values"), [(step, f"{n:,}") for step, n in report.cleaning.items()])
     if report.reasons:
         console.table(("quarantined because", "rows"), [(why, f"{n:,}") for why, n in report.reasons.items()])
+    if report.unreadable:
+        console.table(
+            ("unreadable, taken as missing", "values", "of"),
+            [(column, f"{n:,}", f"{report.present[column]:,}") for column, n in report.unreadable.items()],
+        )
+    for kind, count in report.left_out.items():
+        console.info(f"left out, as the mapping says: {count:,} events of type {kind}")
+    for warning in report.warnings:
+        console.info(f"warning: {warning}")
     for source, columns in report.ignored_columns.items():
         console.info(f"{source}: no place for the columns {', '.join(columns)}")
     for name in report.skipped:
         console.info(f"skipped: {name}")
+    if report.outside_window:
+        console.info(f"outside of the span that was asked for: {report.outside_window:,} events")
+    console.info(f"batch {report.batch_id}; the lake holds events until {report.as_of or 'now none'}")

@@ -1,10 +1,14 @@
 """Finding the contract's columns among those that a shop has."""
 
+import re
+from collections import Counter
+from collections.abc import Collection, Sequence
+
 import polars as pl
 
 from pipelines.errors import IngestError
 from pipelines.ingest.batch import Batch
-from pipelines.ingest.cleaning import to_list
+from pipelines.ingest.cleaning import DecimalMarks, as_text, to_list
 from pipelines.ingest.columns import TABLES, expected
 from pipelines.ingest.mapping import Mapping, TableMapping
 
@@ -16,7 +20,7 @@ LONGEST_NAME = 120
 
 
 def to_batch(
-    table: str, original: pl.DataFrame, source: str, shop: Mapping, *, decimal_comma: bool = False
+    table: str, original: pl.DataFrame, source: str, shop: Mapping, marks: DecimalMarks | None = None
 ) -> Batch:
     """Rows of a shop under the names of the contract of `table`.
 
@@ -25,34 +29,56 @@ def to_batch(
         original: The shop's rows.
         source: Where they come from, for messages and for the quarantine.
         shop: What the shop calls its columns.
-        decimal_comma: Whether numbers have a decimal comma.
+        marks: The decimal marks of the file, shared by its batches.
 
     Raises:
         IngestError: A required column is missing.
     """
     told = shop.of(table)
     theirs = _theirs(table, original.columns, source, told)
-    rows = original.select(pl.col(name).alias(ours) for ours, name in theirs.items()).with_columns(
-        pl.lit(value).alias(ours) for ours, value in told.constants.items()
-    )
+    steps: Counter[str] = Counter()
+    rows = original.select(_first_of(original, ours, names, steps) for ours, names in theirs.items())
+    rows = rows.with_columns(pl.lit(value).alias(ours) for ours, value in told.constants.items())
     if told.attributes:
         rows = rows.with_columns(_attributes(rows, original, told, source))
-    used = {*theirs.values(), *told.attributes}
+    used = {*told.attributes, *(name for names in theirs.values() for name in names)}
+    notation = shop.notation(table)
     return Batch(
         table=table,
         source=source,
         rows=rows,
         original=original,
+        steps=steps,
         ignored_columns=tuple(name for name in original.columns if name not in used),
-        scale=told.scale,
-        decimal_comma=decimal_comma,
-        timezone=shop.timezone,
+        notation=notation,
+        marks=marks or notation.marks(),
     )
+
+
+def _first_of(original: pl.DataFrame, ours: str, names: Sequence[str], steps: Counter[str]) -> pl.Series:
+    """The first of the columns that has a value, row by row."""
+    first = original[names[0]]
+    for name in names[1:]:
+        text = as_text(first.cast(pl.String))
+        missing = text.is_null()
+        if not missing.any():
+            break
+        other = as_text(original[name].cast(pl.String))
+        steps[f"{ours} taken from {name} where {names[0]} has no value"] += int(
+            (missing & other.is_not_null()).sum()
+        )
+        first = other.zip_with(missing, text)
+    return first.rename(ours)
 
 
 def plain(name: str) -> str:
     """A column name without blanks around it and in small letters."""
     return name.strip().strip("\ufeff").lower()
+
+
+def bare(name: str) -> str:
+    """Letters and digits of a column name: `Product ID`, `product-id` and `ProductId` are `product_id`."""
+    return re.sub(r"[\W_]+", "", plain(name))
 
 
 def received(columns: list[str]) -> str:
@@ -65,12 +91,12 @@ def received(columns: list[str]) -> str:
 
 def guess_table(columns: list[str]) -> str | None:
     """The table that a file of these columns must be, or None where they do not tell."""
-    names = {plain(name) for name in columns}
+    names = {bare(name) for name in columns}
     has = {
         column.name
         for table in ("events", "items", "users")
         for column in TABLES[table]
-        if names & {column.name, *column.also}
+        if names & {bare(name) for name in (column.name, *column.also)}
     }
     if "user_id" in has and has & {"event_type", "event_at"}:
         return "events"
@@ -81,34 +107,53 @@ def guess_table(columns: list[str]) -> str | None:
     return None
 
 
-def _theirs(table: str, columns: list[str], source: str, told: TableMapping) -> dict[str, str]:
-    """Our column -> the shop's, for every column of ours that the shop has."""
-    by_plain: dict[str, str] = {}
-    for name in columns:
-        if by_plain.setdefault(plain(name), name) != name:
+def find_column(wanted: str, columns: Sequence[str], source: str) -> str | None:
+    """The shop's column of that name, in any case, or else with other signs between its words.
+
+    Raises:
+        IngestError: Two columns are equally near to it.
+    """
+    for same in (plain, bare):
+        found = [name for name in columns if same(name) == same(wanted)]
+        if len(found) > 1:
             raise IngestError(
-                f"{source}: expected each column once, received both {by_plain[plain(name)]!r} and {name!r}. "
+                f"{source}: expected each column once, received both {found[0]!r} and {found[1]!r}. "
                 "Rename or drop one of them."
             )
-    theirs: dict[str, str] = {}
+        if found:
+            return found[0]
+    return None
+
+
+def _theirs(table: str, columns: list[str], source: str, told: TableMapping) -> dict[str, tuple[str, ...]]:
+    """Our column -> the shop's, for every column of ours that the shop has."""
+    theirs: dict[str, tuple[str, ...]] = {}
     for column in TABLES[table]:
         if column.name in told.constants:
             continue
-        wanted = (told.columns[column.name],) if column.name in told.columns else (column.name, *column.also)
-        found = next((by_plain[plain(name)] for name in wanted if plain(name) in by_plain), None)
-        if found is not None:
-            theirs[column.name] = found
-        elif column.name in told.columns:
-            raise IngestError(
-                f"{source}: expected column {told.columns[column.name]} for {table}.{column.name}, as the "
-                f"mapping says, received {received(columns)}. Correct the mapping or the file."
-            )
+        if column.name in told.columns:
+            wanted = told.columns[column.name]
+            found = [find_column(name, columns, source) for name in wanted]
+            missing = [name for name, there in zip(wanted, found, strict=True) if there is None]
+            if missing:
+                raise IngestError(
+                    f"{source}: expected column {', '.join(missing)} for {table}.{column.name}, as the "
+                    f"mapping says, received {received(columns)}. Correct the mapping or the file."
+                )
+            theirs[column.name] = tuple(name for name in found if name is not None)
+            continue
+        names = (column.name, *column.also)
+        there = [name for name in names if find_column(name, columns, source) is not None]
+        if there:
+            chosen = [there[0], *(name for name in there[1:] if name in column.otherwise)]
+            named = (find_column(name, columns, source) for name in chosen)
+            theirs[column.name] = tuple(dict.fromkeys(name for name in named if name is not None))
     _check_required(table, theirs, columns, source, told)
     return theirs
 
 
 def _check_required(
-    table: str, theirs: dict[str, str], columns: list[str], source: str, told: TableMapping
+    table: str, theirs: Collection[str], columns: list[str], source: str, told: TableMapping
 ) -> None:
     missing = [
         column.name

@@ -7,8 +7,11 @@ Kind = Literal[
     "identifier",
     "text",
     "number",
+    "money",
     "position",
     "flag",
+    "consent",
+    "stock",
     "list",
     "instant",
     "day",
@@ -28,19 +31,35 @@ class Column:
     also: tuple[str, ...] = ()
     """Names that mean the same; the column's own name goes first where both are there."""
 
+    otherwise: tuple[str, ...] = ()
+    """Those of them that stand in where a row has no value, such as a visitor who has not logged in."""
+
 
 TABLES: dict[str, tuple[Column, ...]] = {
     "events": (
         Column("event_id", "identifier"),
-        Column("event_at", "instant", required=True, also=("timestamp", "event_time", "occurred_at")),
-        Column("user_id", "identifier", required=True, also=("customer_id", "visitor_id")),
+        Column(
+            "event_at",
+            "instant",
+            required=True,
+            also=("timestamp", "event_time", "occurred_at", "event_timestamp"),
+        ),
+        Column(
+            "user_id",
+            "identifier",
+            required=True,
+            also=("customer_id", "visitor_id", "user_pseudo_id", "anonymous_id"),
+            otherwise=("visitor_id", "user_pseudo_id", "anonymous_id"),
+        ),
         Column("session_id", "identifier"),
-        Column("event_type", "event_type", required=True, also=("behavior_type", "behaviour_type")),
+        Column(
+            "event_type", "event_type", required=True, also=("behavior_type", "behaviour_type", "event_name")
+        ),
         Column("item_id", "identifier", required=True, also=("product_id",)),
         Column("search_query", "text"),
         Column("quantity", "number"),
-        Column("price", "number"),
-        Column("discount", "number"),
+        Column("price", "money"),
+        Column("discount", "money"),
         Column("rating", "number"),
         Column("request_id", "identifier"),
         Column("position", "position"),
@@ -53,11 +72,11 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("description", "text"),
         Column("category", "category"),
         Column("brand", "text"),
-        Column("price", "number"),
+        Column("price", "money"),
         Column("attributes", "list"),
         Column("image_url", "text"),
-        Column("available", "flag"),
-        Column("updated_at", "instant"),
+        Column("available", "stock", also=("availability", "in_stock")),
+        Column("updated_at", "instant", also=("last_modified", "last_updated", "modified_at")),
     ),
     "users": (
         Column("user_id", "identifier", required=True, also=("customer_id",)),
@@ -65,7 +84,7 @@ TABLES: dict[str, tuple[Column, ...]] = {
         Column("age_band", "age", also=("age",)),
         Column("location", "text"),
         Column("signup_at", "instant"),
-        Column("consent", "flag"),
+        Column("consent", "consent"),
         Column("attributes", "list"),
         Column("updated_at", "instant"),
     ),
@@ -99,7 +118,9 @@ EVENT_TYPE_NAMES = {
     "browse": "view",
     "buy": "purchase",
     "click": "view",
+    "select_item": "view",
     "transaction": "purchase",
+    "view_item": "view",
 }
 """What shops call the event types of the contract."""
 

@@ -63,7 +63,7 @@ def reason(rule: str) -> str:
     match check:
         case "nullability":
             return f"{column} is missing"
-        case "regex" | "min_length" | "max_length":
+        case "regex" | "check__length":
             return f"{column} is not 1 to 256 characters without control characters"
         case "inner_nullability":
             return f"{column} holds a missing value"
@@ -74,7 +74,10 @@ def reason(rule: str) -> str:
 
 
 def _identifier(*, nullable: bool = False) -> dy.String:
-    return dy.String(nullable=nullable, regex=IDENTIFIER, max_length=LONGEST_ID)
+    # Length in characters, as serving counts it; dataframely's own `max_length` counts bytes.
+    return dy.String(
+        nullable=nullable, regex=IDENTIFIER, check={"length": lambda text: text.str.len_chars() <= LONGEST_ID}
+    )
 
 
 def _number(highest: float | None = None) -> dy.Float64:

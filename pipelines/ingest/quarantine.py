@@ -1,5 +1,6 @@
 """Rows that broke a contract, kept with the reason and with what they held."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -7,6 +8,7 @@ import dataframely as dy
 import polars as pl
 
 from pipelines.ingest.batch import READY_JSON, Batch, Broken
+from pipelines.ingest.columns import TABLES
 from pipelines.ingest.contracts import PROBLEM, ROW, reason
 from pipelines.ingest.row_hash import digest
 from pipelines.lake import SCHEMAS
@@ -14,15 +16,46 @@ from pipelines.lake import SCHEMAS
 COLUMNS = ("table", "source", "reason", "content")
 
 
+COSTS_ROW = ("quantity", "price", "rating", "updated_at")
+"""Optional columns whose impossible values cost the row: a negative quantity or price is no purchase but a
+return, a rating without its value says nothing, and a state that is not yet true says when it will be."""
+
+
 def screen(
     batch: Batch, rows: pl.DataFrame, contract: type[dy.Schema]
-) -> tuple[pl.DataFrame, pl.DataFrame | None]:
-    """Split cleaned rows into those that hold to the contract, and what to quarantine of the others."""
+) -> tuple[pl.DataFrame, pl.DataFrame | None, Counter[str]]:
+    """Split cleaned rows into those that hold to the contract and the others.
+
+    An optional value that breaks a rule is missing, and its row holds to the contract without it.
+
+    Returns:
+        The good rows; what to quarantine of the others; and how many values are missing: `table.column` ->
+        values.
+    """
     result, failure = contract.filter(rows)
     if result.height == rows.height:
-        return result, None
+        return result, None, Counter()
     details = failure.details()
+    optional = {column.name for column in TABLES[batch.table] if not column.required}
     rules = [name for name in failure.counts() if name != f"{PROBLEM}|check"]
+    lost: Counter[str] = Counter()
+    for rule in rules:
+        column = rule.partition("|")[0]
+        if column not in optional or column in COSTS_ROW:
+            continue
+        is_bad = pl.col(rule) == "invalid"
+        lost[f"{batch.table}.{column}"] += details.filter(is_bad & pl.col(column).is_not_null()).height
+        details = details.with_columns(
+            pl.when(~is_bad.fill_null(value=False)).then(column).alias(column),
+            pl.lit("valid", details.schema[rule]).alias(rule),
+        )
+    still = [name for name in failure.counts() if details.schema.get(name) is not None]
+    is_broken = pl.any_horizontal(pl.col(still) == "invalid").fill_null(value=False)
+    mended = details.filter(~is_broken).select(result.columns)
+    good = pl.concat([result, mended]).sort(ROW) if mended.height else result
+    details = details.filter(is_broken)
+    if details.is_empty():
+        return good, None, +lost
     sentences = [pl.when(pl.col(rule) == "invalid").then(pl.lit(reason(rule))) for rule in rules]
     broken = details.select(
         ROW,
@@ -32,7 +65,7 @@ def screen(
         else pl.col(PROBLEM),
     )
     original = batch.original[broken[ROW]]
-    return result, pl.DataFrame(
+    bad = pl.DataFrame(
         {
             "table": [batch.table] * broken.height,
             "source": [batch.source] * broken.height,
@@ -40,6 +73,7 @@ def screen(
             "content": as_json(original),
         }
     )
+    return good, bad, +lost
 
 
 def not_even_rows(broken: Broken) -> pl.DataFrame:

@@ -47,8 +47,24 @@ class IngestReport(BaseModel):
     tables: dict[str, TableReport]
     """The same numbers for each table."""
 
+    refused_by_source: dict[str, TableReport] = {}
+    """Rows read and quarantined of each source and table of which some were quarantined: `source: table`."""
+
     cleaning: dict[str, int]
     """What was changed on the way: `table.column: step` -> values."""
+
+    unreadable: dict[str, int] = {}
+    """Optional values that could not be read, and are missing in rows that were taken: `table.column` ->
+    values."""
+
+    present: dict[str, int] = {}
+    """How many values those columns had altogether."""
+
+    left_out: dict[str, int] = {}
+    """Events of types that the mapping leaves out, by the shop's type; they do not count as read."""
+
+    warnings: tuple[str, ...] = ()
+    """What a person should look at."""
 
     reasons: dict[str, int]
     """Why rows were quarantined: reason -> rows."""

@@ -15,6 +15,7 @@ import polars as pl
 
 from pipelines.errors import IngestError
 from pipelines.ingest.batch import Batch, Broken, Source, Window
+from pipelines.ingest.cleaning import Cleaned
 from pipelines.ingest.cleaning.clean import clean
 from pipelines.ingest.columns import TABLES
 from pipelines.ingest.contracts import contract
@@ -95,7 +96,9 @@ class _Run:
         self._lake, self._shop, self._window, self._now = lake, shop, window, now
         self._batch_id = f"{now:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
         self._contracts = {
-            table: contract(table, now + CLOCK_SKEW, sorted({*EVENT_TYPES, *shop.event_types.values()}))
+            table: contract(
+                table, now + CLOCK_SKEW, sorted({*EVENT_TYPES, *filter(None, shop.event_types.values())})
+            )
             for table in TABLES
         }
         self._good: dict[str, list[pl.DataFrame]] = {}
@@ -105,6 +108,12 @@ class _Run:
         self._duplicates: Counter[str] = Counter()
         self._quarantined: Counter[str] = Counter()
         self._steps: Counter[str] = Counter()
+        self._rows_of: Counter[tuple[str, str]] = Counter()
+        self._refused_of: Counter[tuple[str, str]] = Counter()
+        self._unreadable: Counter[str] = Counter()
+        self._present: Counter[str] = Counter()
+        self._left_out: Counter[str] = Counter()
+        self._warnings: dict[tuple[str, str], str] = {}
         self._ignored: dict[str, tuple[str, ...]] = {}
         self._outside = 0
         self._newest: dict[str, datetime] = {}
@@ -115,7 +124,7 @@ class _Run:
         self._reading = source.name
         for piece in source.read():
             if isinstance(piece, Broken):
-                self._rows_in[piece.table] += len(piece.contents)
+                self._count_rows(piece.table, len(piece.contents))
                 self._set_aside(piece.table, not_even_rows(piece))
             else:
                 self._sort(piece)
@@ -123,11 +132,12 @@ class _Run:
     def _sort(self, batch: Batch) -> None:
         if batch.ignored_columns:
             self._ignored[batch.source] = batch.ignored_columns
-        self._rows_in[batch.table] += batch.original.height
-        cleaned = clean(batch, self._shop.event_types)
-        self._steps += cleaned.steps
+        self._count_rows(batch.table, batch.original.height)
+        cleaned = clean(batch)
+        self._note(batch, cleaned)
         rows = self._within_window(cleaned.rows) if batch.table == "events" else cleaned.rows
-        good, bad = screen(batch, rows, self._contracts[batch.table])
+        good, bad, lost = screen(batch, rows, self._contracts[batch.table])
+        self._unreadable += lost
         if bad is not None:
             self._set_aside(batch.table, bad)
         if not good.is_empty():
@@ -135,6 +145,14 @@ class _Run:
             completed, steps = complete(batch.table, good, batch.source)
             self._steps += steps
             self._good.setdefault(batch.table, []).append(completed)
+
+    def _note(self, batch: Batch, cleaned: Cleaned) -> None:
+        self._steps += cleaned.steps
+        self._unreadable += cleaned.unreadable
+        self._present += cleaned.present
+        self._left_out += cleaned.left_out
+        self._count_rows(batch.table, -cleaned.left_out.total())
+        self._warnings |= {(batch.source, column): text for column, text in cleaned.warnings.items()}
 
     def _note_newest(self, table: str, good: pl.DataFrame) -> None:
         newest = good["event_at"].max() if table == "events" else None
@@ -156,15 +174,21 @@ class _Run:
             inside &= pl.col("event_at") < self._window.until
         kept = rows.filter(inside.fill_null(value=True))
         self._outside += rows.height - kept.height
-        self._rows_in["events"] -= rows.height - kept.height
+        self._count_rows("events", kept.height - rows.height)
         return kept
+
+    def _count_rows(self, table: str, rows: int) -> None:
+        self._rows_in[table] += rows
+        self._rows_of[self._reading, table] += rows
 
     def _set_aside(self, table: str, rows: pl.DataFrame) -> None:
         self._quarantined[table] += rows.height
+        self._refused_of[self._reading, table] += rows.height
         self._bad.append(rows)
 
     def store(self) -> None:
         """Write the quarantine, then the good rows, and check that every row is accounted for."""
+        self._reading = ""
         if "events" in self._good:
             self._key_events()
         if self._bad:
@@ -223,7 +247,18 @@ class _Run:
             quarantined=sum(each.quarantined for each in tables.values()),
             seconds=round(seconds, 3),
             tables=tables,
+            refused_by_source={
+                f"{source}: {table}": TableReport(rows_in=self._rows_of[source, table], quarantined=count)
+                for (source, table), count in self._refused_of.items()
+                if count and source
+            },
             cleaning=dict(sorted(self._steps.items())),
+            unreadable=dict(sorted(self._unreadable.items())),
+            present={column: self._present[column] for column in sorted(self._unreadable)},
+            left_out=dict(self._left_out.most_common()),
+            warnings=tuple(
+                f"{source}: {column}: {text}" for (source, column), text in self._warnings.items()
+            ),
             reasons=dict(reasons.most_common()),
             ignored_columns=self._ignored,
             skipped=tuple(name for source in sources for name in source.skipped()),

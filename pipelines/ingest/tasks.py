@@ -5,6 +5,7 @@ from typing import Any
 
 from pipelines.errors import IngestError
 from pipelines.ingest.refusal import check_refused
+from pipelines.ingest.report import IngestReport
 from pipelines.ingest.run import ingest
 from pipelines.settings import load_settings
 
@@ -22,7 +23,6 @@ def take_in(source: str | None, since: str | None = None, until: str | None = No
 
     Raises:
         IngestError: A source cannot be taken in, or there is no event in the lake afterwards.
-        RefusedRowsError: Too many rows were quarantined; the good ones are stored.
     """
     settings = load_settings()
     shop = source or settings.shop_source
@@ -33,13 +33,24 @@ def take_in(source: str | None, since: str | None = None, until: str | None = No
         since=_instant(since),
         until=_instant(until),
     )
-    check_refused(report, settings)
     if report.as_of is None:
         raise IngestError(
             "the lake holds no event and none came in: name the shop in AISLE_SHOP_SOURCE, or trigger "
             'the DAG with {"source": "…"}'
         )
     return report.model_dump(mode="json")
+
+
+def check_taken(taken: dict[str, Any]) -> None:
+    """Fail where an ingest refused too much, after its good rows were stored and announced.
+
+    Args:
+        taken: What `take_in` returned.
+
+    Raises:
+        RefusedRowsError: Which tables and columns, how many rows or values, why, and how to see them.
+    """
+    check_refused(IngestReport.model_validate(taken), load_settings())
 
 
 def _instant(text: str | None) -> datetime | None:

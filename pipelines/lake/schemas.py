@@ -5,6 +5,9 @@ Delta keeps no order of rows, and `event_on` is the partition: it stands in the 
 
 import pyarrow as pa
 
+CATEGORY_SEPARATOR = " > "
+"""What stands between the levels of a category path."""
+
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal, cast
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     ConfigDict,
@@ -26,6 +27,8 @@ from serving.events import (
     LONGEST_ID,
     Event,
     RejectedEvent,
+    canonical_id,
+    whole_number_id,
 )
 from serving.search import SearchRequest
 
@@ -38,8 +41,12 @@ LARGEST_BATCH = 1000
 Identifier = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_ID, pattern=IDENTIFIER),
+    AfterValidator(whole_number_id),
 ]
-"""Id that the shop gives, without blanks around it, as ingest takes it."""
+"""Id that the shop gives, without blanks around it and without the `.0` of a float, as ingest takes it."""
+
+EventIdentifier = Annotated[Identifier, AfterValidator(canonical_id)]
+"""Id that is going to be stored: no text that stands for no value, and none that a spreadsheet rounded."""
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
 """Name of a category or a brand, as the catalogue writes it."""
@@ -191,33 +198,37 @@ class EventIn(Contract):
     """Something that a shopper did."""
 
     event_id: Annotated[
-        Identifier | None,
+        EventIdentifier | None,
         Field(
             description="Given by the caller, so that a repeat is stored once; left out, one is generated."
         ),
     ] = None
     event_type: Annotated[
-        Identifier,
+        EventIdentifier,
         Field(description="impression, search, view, cart, purchase or rating, or one of the shop's own."),
     ]
-    user_id: Identifier
-    item_id: Annotated[Identifier | None, Field(description="Needed by every type but `search`.")] = None
+    user_id: EventIdentifier
+    item_id: Annotated[EventIdentifier | None, Field(description="Needed by every type but `search`.")] = None
     event_at: Annotated[
         Instant | None, Field(description="When it happened, with its offset from UTC; left out, now.")
     ] = None
-    session_id: Identifier | None = None
+    session_id: EventIdentifier | None = None
     search_query: Annotated[
         str | None, StringConstraints(max_length=256), Field(description="Words searched.")
     ] = None
     quantity: Annotated[float | None, Field(gt=0, le=HIGHEST_QUANTITY, allow_inf_nan=False)] = None
     price: Annotated[Money | None, Field(description="Price paid for one unit.")] = None
     rating: Annotated[float | None, Field(ge=0, le=HIGHEST_RATING, allow_inf_nan=False)] = None
-    request_id: Annotated[Identifier | None, Field(description="The answer that showed the item.")] = None
+    request_id: Annotated[EventIdentifier | None, Field(description="The answer that showed the item.")] = (
+        None
+    )
     position: Annotated[
         int | None, Field(ge=1, le=HIGHEST_POSITION, description="Rank in that answer, from 1.")
     ] = None
-    surface: Annotated[Identifier | None, Field(description="Where it happened: home, item, cart …")] = None
-    source: Annotated[Identifier, Field(description="Which program sent it.")] = "api"
+    surface: Annotated[EventIdentifier | None, Field(description="Where it happened: home, item, cart …")] = (
+        None
+    )
+    source: Annotated[EventIdentifier, Field(description="Which program sent it.")] = "api"
 
     @model_validator(mode="after")
     def _type_has_its_field(self) -> "EventIn":

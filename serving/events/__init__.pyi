@@ -3,29 +3,39 @@ from .log import EventLog as EventLog
 from .log import read_events as read_events
 from .schema import EARLIEST as EARLIEST
 from .schema import EVENT_TYPES as EVENT_TYPES
+from .schema import FLOAT_ID as FLOAT_ID
 from .schema import HIGHEST_POSITION as HIGHEST_POSITION
 from .schema import HIGHEST_PRICE as HIGHEST_PRICE
 from .schema import HIGHEST_QUANTITY as HIGHEST_QUANTITY
 from .schema import HIGHEST_RATING as HIGHEST_RATING
 from .schema import IDENTIFIER as IDENTIFIER
 from .schema import LONGEST_ID as LONGEST_ID
+from .schema import NO_VALUE as NO_VALUE
+from .schema import ROUNDED_ID as ROUNDED_ID
 from .schema import Event as Event
 from .schema import RejectedEvent as RejectedEvent
+from .schema import canonical_id as canonical_id
 from .schema import is_plausible as is_plausible
+from .schema import whole_number_id as whole_number_id
 
 __all__ = [
     "EARLIEST",
     "EVENT_TYPES",
+    "FLOAT_ID",
     "HIGHEST_POSITION",
     "HIGHEST_PRICE",
     "HIGHEST_QUANTITY",
     "HIGHEST_RATING",
     "IDENTIFIER",
     "LONGEST_ID",
+    "NO_VALUE",
+    "ROUNDED_ID",
     "Event",
     "EventIntake",
     "EventLog",
     "RejectedEvent",
+    "canonical_id",
     "is_plausible",
     "read_events",
+    "whole_number_id",
 ]

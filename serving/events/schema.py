@@ -1,5 +1,6 @@
 """The contract of an event, one for the API that accepts it and for the ingest that stores it."""
 
+import re
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -15,6 +16,15 @@ LONGEST_ID = 256
 
 IDENTIFIER = r"^[^\x00-\x1f\x7f-\x9f]+$"
 """None of an id's characters is a control character."""
+
+NO_VALUE = ("", "NULL", "null", "None", "NaN", "nan", "\\N")
+"""Texts that programs write where they have no value; none of them is an id."""
+
+FLOAT_ID = r"^(-?\d+)\.0+$"
+"""A whole number that a missing value elsewhere in its column turned to a float: `17850.0` is `17850`."""
+
+ROUNDED_ID = r"^\d([.,]\d+)?[eE]\+\d{2,3}$"
+"""A long number as spreadsheets shorten it: `4.00638E+12` may be any of a million ids."""
 
 HIGHEST_PRICE = 1e9
 HIGHEST_QUANTITY = 1e6
@@ -56,6 +66,24 @@ class RejectedEvent:
     """An event of a batch that could not be read, with the reasons."""
 
     reasons: tuple[str, ...]
+
+
+def canonical_id(text: str) -> str:
+    """The id as serving, lake and features know it, without the `.0` of a float.
+
+    Raises:
+        ValueError: The text stands for no value, or for many ids.
+    """
+    if text in NO_VALUE:
+        raise ValueError(f"expected an id, received {text!r}, which stands for no value; leave the field out")
+    if re.match(ROUNDED_ID, text):
+        raise ValueError(f"expected an id, received {text}, which a spreadsheet has rounded; send all digits")
+    return whole_number_id(text)
+
+
+def whole_number_id(text: str) -> str:
+    """The id without the `.0` of a float."""
+    return re.sub(FLOAT_ID, r"\1", text)
 
 
 def is_plausible(event_at: datetime, latest: datetime) -> bool:

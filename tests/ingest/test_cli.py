@@ -28,14 +28,26 @@ def aisle(
 
 
 def test_the_report_is_one_json_document(aisle: Callable[..., tuple[int, str, str]], write: Write):
-    code, out, err = aisle(write("users.csv", "user_id,age\n1,30\n2,-1\n"), "--json")
+    code, out, err = aisle(write("users.csv", "user_id,age\n1,30\n2,-1\n,40\n"), "--json")
     report = json.loads(out)
     assert code == 0
     assert report["ok"] is True
-    assert (report["rows_in"], report["accepted"], report["quarantined"]) == (2, 1, 1)
-    assert report["tables"]["users"]["rows_in"] == 2
+    assert (report["rows_in"], report["accepted"], report["quarantined"]) == (3, 2, 1)
+    assert report["tables"]["users"]["rows_in"] == 3
+    assert report["unreadable"] == {"users.age_band": 1}
     assert report["as_of"] is None
-    assert "age_band is no age of a person" in err
+    assert err == ""
+
+
+def test_a_person_sees_the_report_once(aisle: Callable[..., tuple[int, str, str]], write: Write):
+    mapping = write("../shop.yaml", "event_types: {scroll: null}")
+    rows = "a,2024-05-01,u,view,i,12.5\nb,2024-05-01,u,scroll,i,\nc,,u,view,i,\nd,2024-05-01,u,view,i,dear\n"
+    file = write("events.csv", f"event_id,event_at,user_id,event_type,item_id,price\n{rows}")
+    code, out, err = aisle(file, "--mapping", mapping)
+    assert (code, out) == (0, "")
+    assert err.count("event_at is missing") == 1
+    assert "events.price" in err
+    assert "1 events of type scroll" in err
 
 
 def test_a_source_that_cannot_be_read_fails_with_one_line(

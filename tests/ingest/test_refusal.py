@@ -9,7 +9,7 @@ from pipelines.cli.main import main
 from pipelines.errors import RefusedRowsError
 from pipelines.ingest.refusal import check_refused
 from pipelines.ingest.report import IngestReport, TableReport
-from pipelines.ingest.tasks import take_in
+from pipelines.ingest.tasks import check_taken, take_in
 from pipelines.lake import Lake
 from pipelines.settings import Settings
 
@@ -48,6 +48,25 @@ def test_too_many_or_all_refused_rows_are_an_error(tmp_path: Path, rows_in: int,
 @pytest.mark.parametrize(("rows_in", "quarantined"), [(0, 0), (100, 0), (22, 20), (400, 20), (1000, 50)])
 def test_a_few_refused_rows_are_not(tmp_path: Path, rows_in: int, quarantined: int):
     check_refused(report(rows_in, quarantined), Settings(home=tmp_path))
+
+
+def test_a_source_of_which_all_rows_are_refused_is_an_error_beside_one_of_good_rows(tmp_path: Path):
+    both = report(1000, 2).model_copy(
+        update={"refused_by_source": {"log: events": TableReport(rows_in=2, quarantined=2)}}
+    )
+    with pytest.raises(RefusedRowsError, match="log: events: all of its 2 rows"):
+        check_refused(both, Settings(home=tmp_path))
+
+
+@pytest.mark.parametrize(("unreadable", "present", "fails"), [(1, 1, True), (21, 400, True), (20, 22, False)])
+def test_a_column_that_cannot_be_read_is_an_error(tmp_path: Path, unreadable: int, present: int, fails: bool):
+    some = report(1000, 0).model_copy(
+        update={"unreadable": {"items.price": unreadable}, "present": {"items.price": present}}
+    )
+    if not fails:
+        return check_refused(some, Settings(home=tmp_path))
+    with pytest.raises(RefusedRowsError, match=rf"items.price: {unreadable} of {present} values"):
+        check_refused(some, Settings(home=tmp_path))
 
 
 def test_the_limits_are_settings(tmp_path: Path):
@@ -106,5 +125,7 @@ def test_the_scheduled_ingest_fails_where_every_row_is_refused_and_reads_the_map
     monkeypatch.setenv("AISLE_SHOP_MAPPING", str(mapping))
     assert take_in(str(shop))["accepted"] == 1
     (shop / "sales.csv").write_text("kunde,artikel,zeit,art\nann,bread,never,view\nbob,milk,never,view\n")
+    taken = take_in(str(shop))
+    assert (taken["accepted"], taken["quarantined"]) == (0, 2)
     with pytest.raises(RefusedRowsError, match="events: 2 of 2 rows"):
-        take_in(str(shop))
+        check_taken(taken)

@@ -58,7 +58,8 @@ def test_the_quarantine_tells_where_a_row_came_from(take_in: TakeIn, lake: Lake,
         "quarantined_at": NOW,
         "table": "events",
         "source": str(file),
-        "reason": "event_at is no time that can be read (ISO-8601, or a number since 1970)",
+        "reason": "event_at is no time that can be read (ISO-8601, a number since 1970, or by `day_first` or "
+        "`date_format` in a mapping)",
         "content": '{"event_id":"x","event_at":"never","user_id":"u","event_type":"view","item_id":"i"}',
         "batch_id": report.batch_id,
     }

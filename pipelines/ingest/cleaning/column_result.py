@@ -5,8 +5,21 @@ from dataclasses import dataclass, field
 
 import polars as pl
 
-MISSING = ("", "NULL", "null", "None", "NaN", "nan", "\\N")
-"""Texts that stand for no value in files and database dumps."""
+from serving.events import NO_VALUE
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Values that could be read and are refused all the same."""
+
+    mask: pl.Series
+    """True where a value is refused."""
+
+    reason: str
+    """What is wrong with them, as it follows the column's name: `is ambiguous …`."""
+
+    costs_row: bool
+    """Whether the whole row is refused; otherwise the value is missing, unless its column is required."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +34,12 @@ class Normalised:
 
     steps: Counter[str] = field(default_factory=Counter)
     """What was changed: step -> values."""
+
+    refused: tuple[Refused, ...] = ()
+    """Values that are neither in `values` nor `unreadable`, by reason."""
+
+    warnings: tuple[str, ...] = ()
+    """What a person should look at, such as a column that mixes decimal commas and points."""
 
 
 def readable_or_null(column: pl.Series, values: pl.Series, steps: Counter[str] | None = None) -> Normalised:
@@ -37,4 +56,4 @@ def nothing_readable(column: pl.Series, kind: pl.DataType) -> Normalised:
 def as_text(column: pl.Series) -> pl.Series:
     """The column as trimmed text, null where the text stands for no value."""
     text = column.cast(pl.String).str.strip_chars()
-    return text.set(text.is_in(MISSING).fill_null(value=False), None)
+    return text.set(text.is_in(NO_VALUE).fill_null(value=False), None)

@@ -1,7 +1,8 @@
 """Times of any sort, brought to UTC in microseconds.
 
 Read are timestamps with and without a zone, dates, ISO-8601 text, and seconds, milliseconds, microseconds or
-nanoseconds since 1970. Other text is not guessed at: `05/06/2024` is two days, depending on who wrote it.
+nanoseconds since 1970. Other text is not guessed at: `05/06/2024` is two days, depending on who wrote it. A
+mapping says which (`day_first`), or how else times are written (`date_format`).
 """
 
 from collections import Counter
@@ -23,25 +24,84 @@ COMMON = r"^\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}:\d{2}(\.\d{1,9})?"
 COMPACT = r"^(19|20)\d{6}(\d{6})?$"
 """`20240501` and `20240501093000`: read as numbers they would be in 1970 and in the year 2611."""
 
+LOCAL = (
+    r"^(?<first>\d{1,2})[./-](?<other>\d{1,2})[./-](?<year>\d{4}|\d{2})"
+    r"(?:[Tt, ]+(?<hour>\d{1,2})[:.](?<minute>\d{2})(?:[:.](?<second>\d{2})(?:[.,](?<fraction>\d{1,9}))?)?"
+    r"\s*(?:(?<half>[AaPp])\.?[Mm]\.?)?)?$"
+)
+"""Day and month in either order: `12/1/2010 8:26`, `01.05.2024`, `5/6/24 8:26 PM`."""
+
 NUMBER = r"^[+-]?\d+(\.\d+)?([eE][+-]?\d+)?$"
 
 SECONDS_BELOW = 100_000_000_000
 """Smaller numbers are seconds (until the year 5138), those up to 1,000 times that milliseconds, and so on."""
 
 
-def to_utc(column: pl.Series, timezone: str = "UTC") -> Normalised:
-    """The instants of a column; times without an offset are taken as times of `timezone`."""
+def to_utc(
+    column: pl.Series, timezone: str = "UTC", *, day_first: bool | None = None, date_format: str | None = None
+) -> Normalised:
+    """The instants of a column; times without an offset are taken as times of `timezone`.
+
+    Args:
+        column: Timestamps, dates, numbers or text.
+        timezone: Name of a zone.
+        day_first: Whether in `05/06/2024` the day comes first; None does not read it.
+        date_format: Format of text in the signs of strptime, tried before the others.
+    """
     kind = column.dtype
     if isinstance(kind, pl.Datetime):
         return _from_timestamps(column, kind, timezone)
     if kind == pl.Date:
         steps = Counter({"dates taken as midnight": column.len() - column.null_count()})
         return readable_or_null(column, _in_zone(column.cast(pl.Datetime("us")), timezone), steps)
-    if kind.is_numeric():
+    if kind.is_numeric() and date_format is None:
         return _from_epoch(column)
-    if kind in (pl.String, pl.Categorical, pl.Enum, pl.Null):
-        return _from_text(as_text(column), timezone)
+    if kind in (pl.String, pl.Categorical, pl.Enum, pl.Null) or kind.is_integer():
+        text = as_text(column)
+        declared = _declared(text, timezone, day_first, date_format)
+        if declared is None:
+            return _from_text(text, timezone)
+        rest = _from_text(text.set(declared.is_not_null(), None), timezone)
+        read = declared.zip_with(declared.is_not_null(), rest.values)
+        return readable_or_null(
+            text, read, rest.steps + Counter({"times read as the mapping says": declared.count()})
+        )
     return nothing_readable(column, UTC_MICROSECONDS)
+
+
+def _declared(
+    text: pl.Series, timezone: str, day_first: bool | None, date_format: str | None
+) -> pl.Series | None:
+    """The instants that are written as the mapping says, null elsewhere; None where it says nothing."""
+    if text.dtype == pl.Null or (day_first is None and date_format is None):
+        return None
+    empty = pl.Series(text.name, [None], dtype=UTC_MICROSECONDS).new_from_index(0, len(text))
+    if date_format is not None:
+        read = text.str.to_datetime(date_format, time_unit="us", strict=False, ambiguous="earliest")
+        aware = isinstance(read.dtype, pl.Datetime) and read.dtype.time_zone is not None
+        return read.cast(UTC_MICROSECONDS) if aware else _in_zone(read, timezone)
+    parts = text.str.extract_groups(LOCAL).struct.unnest()
+    if parts["year"].null_count() == len(parts):
+        return empty
+    year = pl.col("year").cast(pl.Int64, strict=False)
+    hour = pl.col("hour").fill_null("0").cast(pl.Int64, strict=False)
+    half = pl.col("half").str.to_lowercase()
+    on_dial = hour % 12 + pl.when(half == "p").then(12).otherwise(0)
+    hour = (
+        pl.when(half.is_null()).then(hour).when(hour.is_between(1, 12)).then(on_dial).otherwise(99)  # no hour
+    )
+    full_year = pl.when(year >= 100).then(year).when(year < 70).then(year + 2000).otherwise(year + 1900)
+    iso = parts.select(
+        full_year.cast(pl.String).alias("year"),
+        pl.col("other" if day_first else "first").str.pad_start(2, "0").alias("month"),
+        pl.col("first" if day_first else "other").str.pad_start(2, "0").alias("day"),
+        hour.cast(pl.String).str.pad_start(2, "0").alias("hour"),
+        "minute",
+        "second",
+        "fraction",
+        pl.lit(None, pl.String).alias("offset"),
+    )
+    return _from_parts(iso, timezone)[0].rename(text.name)
 
 
 def _from_timestamps(column: pl.Series, kind: pl.Datetime, timezone: str) -> Normalised:

@@ -1,18 +1,29 @@
 """Identifiers, texts, numbers, flags and lists of any sort, brought to the types of the contracts."""
 
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
 
 import polars as pl
 
-from pipelines.ingest.cleaning.column_result import Normalised, as_text, nothing_readable, readable_or_null
+from pipelines.ingest.cleaning.column_result import (
+    Normalised,
+    Refused,
+    as_text,
+    nothing_readable,
+    readable_or_null,
+)
+from pipelines.ingest.cleaning.numbers import DecimalMarks, observed, read_numbers
+from serving.events import FLOAT_ID, ROUNDED_ID
 
+FRACTION_OF_ZERO = "numbers with a fraction of zero written as identifiers"
 TEXTS = (pl.String, pl.Categorical, pl.Enum)
-PLAIN_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
-COMMA_THOUSANDS = r"^[+-]?\d{1,3}(,\d{3})+(\.\d+)?$"
-COMMA_DECIMALS = r"^[+-]?\d+,\d{1,2}$"
-POINT_THOUSANDS_COMMA_DECIMALS = r"^[+-]?(\d{1,3}(\.\d{3})+|\d+),\d+$"
 TRUE = ("true", "t", "yes", "y", "1")
 FALSE = ("false", "f", "no", "n", "0")
+IN_STOCK = ("in stock", "instock", "available", "limited availability", "preorder", "backorder")
+OUT_OF_STOCK = ("out of stock", "outofstock", "sold out", "soldout", "discontinued", "not available")
+"""States of Google's and schema.org's product feeds, and what shops call them."""
+
 BETWEEN_VALUES = "|"
 """What stands between the values of a list that is written as text."""
 
@@ -24,11 +35,44 @@ def to_identifier(column: pl.Series) -> Normalised:
         number = column.cast(pl.Float64).fill_nan(None)
         is_whole = ((number == number.floor()) & (number.abs() < 2**53)).fill_null(value=False)
         whole = number.set(~is_whole, None).cast(pl.Int64).cast(pl.String)
-        steps = Counter({"numbers with a fraction of zero written as identifiers": int(is_whole.sum())})
+        steps = Counter({FRACTION_OF_ZERO: int(is_whole.sum())})
         return readable_or_null(number, whole, steps)
     if kind == pl.Boolean or kind.is_temporal():
         return nothing_readable(column, pl.String())
-    return to_text(column)
+    text = to_text(column)
+    return _exact(_whole(text))
+
+
+def _whole(text: Normalised) -> Normalised:
+    """`17850.0` as `17850`, as columns of floats and of integers write it."""
+    values = text.values
+    if not values.str.contains(".0", literal=True).any():
+        return text
+    is_float = values.str.contains(FLOAT_ID).fill_null(value=False)
+    floats, integers = int(is_float.sum()), int(values.str.contains(r"^-?\d+$").sum())
+    mixed = (
+        f"{floats:,} whole numbers are written with .0 and {integers:,} without; both are read without it",
+    )
+    return replace(
+        text,
+        values=values.str.replace(FLOAT_ID, "$1"),
+        steps=text.steps + Counter({FRACTION_OF_ZERO: floats}),
+        warnings=mixed if floats and integers else (),
+    )
+
+
+def _exact(text: Normalised) -> Normalised:
+    """Without numbers of which a spreadsheet has left a few digits."""
+    if not text.values.str.contains("+", literal=True).any():
+        return text
+    rounded = text.values.str.contains(ROUNDED_ID).fill_null(value=False)
+    if not rounded.any():
+        return text
+    return replace(
+        text,
+        values=text.values.set(rounded, None),
+        refused=(Refused(rounded, "was rounded by a spreadsheet, export it as text", costs_row=False),),
+    )
 
 
 def to_text(column: pl.Series) -> Normalised:
@@ -60,12 +104,16 @@ def _decoded(column: pl.Series) -> pl.Series:
         return decoded.set(decoded.str.contains("\ufffd").fill_null(value=False), None)
 
 
-def to_number(column: pl.Series, *, decimal_comma: bool = False) -> Normalised:
-    """Numbers; text may hold them with thousands separators, but with no unit and no currency sign.
+def to_number(
+    column: pl.Series, marks: DecimalMarks | None = None, name: str = "", *, money: bool = False
+) -> Normalised:
+    """Numbers of any sort as 64-bit floats; `numbers` says how text is read.
 
     Args:
         column: Numbers, or text.
-        decimal_comma: Whether `1,234` is a little more than one, and not a little more than a thousand.
+        marks: The decimal marks of the file; by default those of this column alone.
+        name: What the column is called in `marks`.
+        money: Whether a currency may stand beside a number.
     """
     kind = column.dtype
     if kind.is_numeric() or kind.is_decimal() or kind == pl.Null:
@@ -75,26 +123,8 @@ def to_number(column: pl.Series, *, decimal_comma: bool = False) -> Normalised:
         return readable_or_null(present, present, Counter({"NaN taken as missing": int(missing.sum())}))
     if kind not in TEXTS:
         return nothing_readable(column, pl.Float64())
-    text = as_text(column).rename("text")
-    if text.str.contains(PLAIN_NUMBER).all():
-        return readable_or_null(text, text.cast(pl.Float64, strict=False))
-    value = pl.col("text")
-    if decimal_comma:
-        separated = value.str.contains(POINT_THOUSANDS_COMMA_DECIMALS)
-        written = value.str.replace_all(".", "", literal=True).str.replace(",", ".", literal=True)
-    else:
-        separated = value.str.contains(COMMA_THOUSANDS) | value.str.contains(COMMA_DECIMALS)
-        written = (
-            pl.when(value.str.contains(COMMA_DECIMALS))
-            .then(value.str.replace(",", ".", literal=True))
-            .otherwise(value.str.replace_all(",", "", literal=True))
-        )
-    frame = text.to_frame().select(
-        number=pl.when(separated).then(written).when(value.str.contains(PLAIN_NUMBER)).then(value),
-        separated=separated,
-    )
-    steps = Counter({"numbers with separators read": int(frame["separated"].sum())})
-    return readable_or_null(text, frame["number"].cast(pl.Float64, strict=False), steps)
+    marks = marks or DecimalMarks()
+    return read_numbers(observed(column, marks, name, money=money), marks, name)
 
 
 def to_position(column: pl.Series) -> Normalised:
@@ -102,20 +132,37 @@ def to_position(column: pl.Series) -> Normalised:
     number = to_number(column)
     fits = (number.values == number.values.floor()) & (number.values.abs() < 2**31)
     whole = number.values.set(~fits.fill_null(value=True), None).cast(pl.Int32)
-    return Normalised(
-        whole, number.unreadable | (number.values.is_not_null() & whole.is_null()), number.steps
-    )
+    lost = number.values.is_not_null() & whole.is_null()
+    return replace(number, values=whole, unreadable=number.unreadable | lost)
 
 
 def to_flag(column: pl.Series) -> Normalised:
     """True and false, also written as 1 and 0, yes and no."""
     if column.dtype == pl.Boolean:
         return readable_or_null(column, column)
-    text = to_identifier(column).values.str.to_lowercase().rename("text")
-    written = text.to_frame().select(
-        pl.when(pl.col("text").is_in(TRUE)).then(True).when(pl.col("text").is_in(FALSE)).then(False)
+    text = to_identifier(column).values.str.to_lowercase()
+    return _flags(text, _flag(text, TRUE, FALSE))
+
+
+def to_stock(column: pl.Series) -> Normalised:
+    """Whether an item can be bought: a flag, a number of pieces, or a state such as `in stock`."""
+    if column.dtype == pl.Boolean:
+        return readable_or_null(column, column)
+    text = to_text(column.cast(pl.String)).values.str.to_lowercase().str.replace_all("[_-]", " ")
+    pieces = to_number(column).values
+    states = _flag(text, (*TRUE, *IN_STOCK), (*FALSE, *OUT_OF_STOCK))
+    return _flags(text, (pieces > 0).zip_with(pieces.is_not_null(), states))
+
+
+def _flag(text: pl.Series, true: Sequence[str], false: Sequence[str]) -> pl.Series:
+    is_true = pl.when(pl.col("text").is_in(true)).then(True)
+    return (
+        pl.DataFrame({"text": text}).select(is_true.when(pl.col("text").is_in(false)).then(False)).to_series()
     )
-    return readable_or_null(text, written.to_series(), Counter({"flags read from text": text.count()}))
+
+
+def _flags(text: pl.Series, values: pl.Series) -> Normalised:
+    return readable_or_null(text, values, Counter({"flags read from text": text.count()}))
 
 
 def to_list(column: pl.Series) -> Normalised:

@@ -9,6 +9,7 @@ import duckdb
 import polars as pl
 
 from pipelines.ingest.batch import READY_JSON, Batch, Broken, Position
+from pipelines.ingest.cleaning import DecimalMarks
 from pipelines.ingest.columns import TABLES
 
 SEGMENTS = "segment-*.jsonl"
@@ -56,7 +57,8 @@ class EventLogFolder:
         objects = rows.filter("is_object")
         if objects.height:
             content = objects.select(pl.col("line").alias(READY_JSON))
-            yield Batch("events", source, objects.drop("line", "is_object"), content)
+            events = objects.drop("line", "is_object")
+            yield Batch("events", source, events, content, marks=DecimalMarks(declared="."))
         broken = rows.filter(~pl.col("is_object"))["line"]
         if broken.len():
             yield Broken("events", source, tuple(broken), NO_OBJECT)

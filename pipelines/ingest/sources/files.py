@@ -12,6 +12,7 @@ import polars as pl
 
 from pipelines.errors import IngestError
 from pipelines.ingest.batch import Batch, Broken, Position
+from pipelines.ingest.cleaning import DecimalMarks
 from pipelines.ingest.column_names import guess_table, received, to_batch
 from pipelines.ingest.mapping import Mapping
 from pipelines.ingest.sources.csv_file import read_csv
@@ -81,15 +82,21 @@ class Files:
         return self._skipped
 
     def _read_csv(self, file: _File) -> Iterator[Batch | Broken]:
+        marks = None
         for piece in read_csv(file.path, file.shown, self._shop.encoding):
-            batch = self._batch(file, piece.rows, decimal_comma=piece.separator == ";")
+            table = self._table_of(file, piece.rows)
+            marks = marks or self._shop.notation(table).marks("," if piece.separator == ";" else None)
+            batch = self._batch(file, piece.rows, marks)
             yield batch
             if piece.broken_lines:
                 yield Broken(batch.table, file.shown, piece.broken_lines, BROKEN_LINE)
 
-    def _batch(self, file: _File, rows: pl.DataFrame, *, decimal_comma: bool = False) -> Batch:
+    def _batch(self, file: _File, rows: pl.DataFrame, marks: DecimalMarks | None = None) -> Batch:
         added = {name: value for name, value in file.partitions.items() if name not in rows.columns}
         rows = rows.with_columns(pl.lit(value, pl.String).alias(name) for name, value in added.items())
+        return to_batch(self._table_of(file, rows), rows, file.shown, self._shop, marks)
+
+    def _table_of(self, file: _File, rows: pl.DataFrame) -> str:
         table = file.table or guess_table(rows.columns)
         if table is None:
             raise IngestError(
@@ -97,7 +104,7 @@ class Files:
                 f"{received(rows.columns)}, which do not tell. Name the file events, items or users, or name "
                 "it in a mapping file (`tables: {events: {from: your-file.csv}}`)."
             )
-        return to_batch(table, rows, file.shown, self._shop, decimal_comma=decimal_comma)
+        return table
 
     def _find(self) -> list[_File]:
         if not self._root.exists():

@@ -4,7 +4,7 @@ Every value is fetched as the text that the server writes, so that a value it sh
 date `0000-00-00`, goes the way of every other bad value: into the quarantine.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -28,6 +28,7 @@ SHOP_TABLES = {"users": "users", "items": "items", "events": "user_behavior"}
 """Our tables, and what they are called in a shop database where no mapping says otherwise."""
 
 AT_ONCE = 200_000
+FRACTIONS = ("decimal", "double", "float")
 CONNECT_SECONDS = 10
 
 
@@ -177,9 +178,10 @@ class ShopDatabase:
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT * FROM {quoted(theirs)}{where}", values)  # noqa: S608
             names = [column[0] for column in cursor.description]
+            fractions = {column.name for column in columns if column.kind in FRACTIONS}
             rows = cursor.fetchmany(AT_ONCE)
             while True:
-                batch = to_batch(table, _frame(names, rows), f"{self.name}/{theirs}", self._shop)
+                batch = to_batch(table, _frame(names, rows, fractions), f"{self.name}/{theirs}", self._shop)
                 yield _with_zone(batch, event_at)
                 rows = cursor.fetchmany(AT_ONCE)
                 if not rows:
@@ -201,10 +203,12 @@ def _highest(connection: Any, theirs: str, column: SqlColumn) -> float | None:
     return None if highest is None else float(highest)
 
 
-def _frame(names: Sequence[str], rows: Sequence[Sequence[str | bytes | None]]) -> pl.DataFrame:
-    """Rows as columns of text, and of bytes where the server has bytes."""
+def _frame(
+    names: Sequence[str], rows: Sequence[Sequence[str | bytes | None]], fractions: Collection[str]
+) -> pl.DataFrame:
+    """Rows as columns of text, of numbers where the server has fractions, and of bytes where it has bytes."""
     columns = list(zip(*rows, strict=True)) or [()] * len(names)
-    return pl.DataFrame(
+    frame = pl.DataFrame(
         [
             pl.Series(
                 name, column, dtype=pl.Binary if any(isinstance(v, bytes) for v in column) else pl.String
@@ -212,6 +216,8 @@ def _frame(names: Sequence[str], rows: Sequence[Sequence[str | bytes | None]]) -
             for name, column in zip(names, columns, strict=True)
         ]
     )
+    # Their decimal mark is a point, whatever other numbers of the shop are written like.
+    return frame.with_columns(pl.col(name).cast(pl.Float64) for name in names if name in fractions)
 
 
 def _with_zone(batch: Batch, event_at: SqlColumn | None) -> Batch:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from pipelines.ingest.cleaning import SECONDS_BELOW
-from pipelines.ingest.column_names import plain
+from pipelines.ingest.column_names import find_column
 from pipelines.ingest.columns import TABLES
 from pipelines.ingest.mapping import TableMapping
 from serving.events import EARLIEST
@@ -32,9 +32,11 @@ def quoted(name: str) -> str:
 def time_column(columns: Sequence[SqlColumn], told: TableMapping) -> SqlColumn | None:
     """The column that holds the times of events, or None where there is none."""
     event_at = next(column for column in TABLES["events"] if column.name == "event_at")
-    wanted = (told.columns["event_at"],) if "event_at" in told.columns else (event_at.name, *event_at.also)
-    by_name = {plain(column.name): column for column in columns}
-    return next((by_name[plain(name)] for name in wanted if plain(name) in by_name), None)
+    wanted = told.columns.get("event_at", (event_at.name, *event_at.also))
+    names = [column.name for column in columns]
+    found = (find_column(name, names, "events") for name in wanted)
+    first = next((name for name in found if name is not None), None)
+    return next((column for column in columns if column.name == first), None)
 
 
 def condition(

@@ -143,3 +143,40 @@ def test_an_instant_is_the_same_in_whatever_offset_it_is_written(instant: dateti
     shifted = pl.Series([instant]).dt.offset_by(f"{minutes}m")
     written = shifted.dt.to_string("%Y-%m-%dT%H:%M:%S%.6f") + f"{sign}{hours // 60:02d}:{hours % 60:02d}"
     assert to_utc(written).values.to_list() == [instant.replace(tzinfo=UTC)]
+
+
+@pytest.mark.parametrize(
+    ("written", "day_first", "instant"),
+    [
+        ("12/1/2010 8:26", False, datetime(2010, 12, 1, 8, 26, tzinfo=UTC)),
+        ("12/1/2010 8:26", True, datetime(2010, 1, 12, 8, 26, tzinfo=UTC)),
+        ("01.05.2024 10:00", True, datetime(2024, 5, 1, 10, tzinfo=UTC)),
+        ("1.5.24", True, datetime(2024, 5, 1, tzinfo=UTC)),
+        ("1-5-99, 23:59:58.25", True, datetime(1999, 5, 1, 23, 59, 58, 250_000, tzinfo=UTC)),
+        ("5/6/2024 12:05 AM", False, datetime(2024, 5, 6, 0, 5, tzinfo=UTC)),
+        ("5/6/2024 8:26 p.m.", False, datetime(2024, 5, 6, 20, 26, tzinfo=UTC)),
+        ("2024-05-01T10:00:00Z", True, datetime(2024, 5, 1, 10, tzinfo=UTC)),
+        ("13/13/2024", True, None),
+        ("5/6/2024 13:05 PM", False, None),
+        ("31/2/2024", True, None),
+    ],
+)
+def test_local_dates_are_read_where_the_mapping_says_which_part_is_the_day(
+    written: str, day_first: bool, instant: datetime | None
+):
+    assert to_utc(pl.Series([written, None]), day_first=day_first).values.to_list() == [instant, None]
+    if "T" not in written:
+        assert to_utc(pl.Series([written])).unreadable.to_list() == [True]
+
+
+def test_a_format_of_the_mapping_is_tried_first_and_keeps_its_offset_or_the_shops_zone():
+    read = to_utc(
+        pl.Series(["1. May 2024 12h00", "2024-05-01", "soon"]), "Europe/Berlin", date_format="%d. %b %Y %Hh%M"
+    )
+    berlin = datetime(2024, 4, 30, 22, tzinfo=UTC)
+    assert read.values.to_list() == [datetime(2024, 5, 1, 10, tzinfo=UTC), berlin, None]
+    aware = to_utc(pl.Series(["01.05.2024 10:00 +0200"]), date_format="%d.%m.%Y %H:%M %z")
+    assert aware.values.to_list() == [datetime(2024, 5, 1, 8, tzinfo=UTC)]
+    assert to_utc(pl.Series([20240501]), date_format="%Y%m%d").values.to_list() == [
+        datetime(2024, 5, 1, tzinfo=UTC)
+    ]

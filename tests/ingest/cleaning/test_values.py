@@ -5,7 +5,15 @@ from datetime import date
 import polars as pl
 import pytest
 
-from pipelines.ingest.cleaning.values import to_flag, to_identifier, to_list, to_number, to_position, to_text
+from pipelines.ingest.cleaning.values import (
+    to_flag,
+    to_identifier,
+    to_list,
+    to_number,
+    to_position,
+    to_stock,
+    to_text,
+)
 
 
 def test_whole_numbers_are_identifiers_without_a_fraction():
@@ -20,6 +28,41 @@ def test_a_fraction_is_no_identifier():
 
 def test_identifiers_of_text_keep_their_zeros():
     assert to_identifier(pl.Series([" 007 "])).values.to_list() == ["007"]
+
+
+def test_a_whole_number_has_one_reading_as_text_and_as_float_and_a_column_that_mixes_both_is_warned_of():
+    read = to_identifier(pl.Series(["17850.0", "13047", "1.5", "a.0", "1.0.0", None]))
+    assert read.values.to_list() == ["17850", "13047", "1.5", "a.0", "1.0.0", None]
+    assert read.warnings == ("1 whole numbers are written with .0 and 1 without; both are read without it",)
+    assert to_identifier(pl.Series([17850.0, None])).values.to_list() == ["17850", None]
+    assert to_identifier(pl.Series(["17850.0"])).warnings == ()
+
+
+@pytest.mark.parametrize(
+    ("written", "is_rounded"),
+    [
+        ("4.00638E+12", True),
+        ("4,00638E+12", True),
+        ("4E+12", True),
+        ("1E5", False),
+        ("2E10", False),
+        ("SKU+12", False),
+    ],
+)
+def test_an_id_that_a_spreadsheet_rounded_is_refused_and_one_that_only_looks_alike_is_not(
+    written: str, is_rounded: bool
+):
+    read = to_identifier(pl.Series([written, "x"]))
+    assert read.values.to_list() == [None if is_rounded else written, "x"]
+    assert [one.mask.to_list() for one in read.refused] == ([[True, False]] if is_rounded else [])
+
+
+def test_stock_is_read_from_flags_pieces_and_states_of_feeds():
+    written = ["yes", "0", "17", "in_stock", "Out of stock", "sold out", "preorder", "perhaps", None]
+    read = to_stock(pl.Series(written))
+    assert read.values.to_list() == [True, False, True, True, False, False, True, None, None]
+    assert read.unreadable.to_list() == [False] * 7 + [True, False]
+    assert to_stock(pl.Series([3, 0])).values.to_list() == [True, False]
 
 
 @pytest.mark.parametrize("value", [True, date(2024, 5, 1), [1]])
@@ -41,17 +84,6 @@ def test_texts_that_stand_for_nothing_are_missing_and_counted():
 
 def test_trimmed_texts_are_counted():
     assert to_text(pl.Series([" a", "b ", "c"])).steps == {"texts trimmed": 2}
-
-
-def test_numbers_are_read_with_thousands_and_decimals():
-    read = to_number(pl.Series(["1,234.50", "3,99", "1,234", "12", "1e3", "-.5"]))
-    assert read.values.to_list() == [1234.5, 3.99, 1234.0, 12.0, 1000.0, -0.5]
-    assert read.steps == {"numbers with separators read": 3}
-
-
-def test_a_file_with_semicolons_has_decimal_commas():
-    read = to_number(pl.Series(["1.234,50", "3,5", "1,234"]), decimal_comma=True)
-    assert read.values.to_list() == [1234.5, 3.5, 1.234]
 
 
 @pytest.mark.parametrize("written", ["$3", "3 EUR", "abc", "inf", "1,2,3", "0x10"])

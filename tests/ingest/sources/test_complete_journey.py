@@ -30,7 +30,7 @@ def tables(journey: CompleteJourney) -> dict[str, pl.DataFrame]:
     """Every table as it would enter the lake; of the purchases the first piece."""
     tables: dict[str, pl.DataFrame] = {}
     for batch in journey.read():
-        good, bad = screen(batch, clean(batch).rows, contract(batch.table, LATEST))
+        good, bad, _ = screen(batch, clean(batch).rows, contract(batch.table, LATEST))
         assert bad is None
         tables[batch.table], _ = complete(batch.table, good, batch.source)
         if batch.table == "events":
