@@ -20,6 +20,9 @@ PARTS = ("point_in_time", "materialize", "online", "build")
 RANKING_LIMIT_S = 1_800.0
 """Seconds after which a ranking benchmark is killed."""
 
+INTENT_LIMIT_S = 3_600.0
+"""Seconds after which a benchmark of purchase intent is killed."""
+
 SECOND_STAGE_LIMIT_S = 2 * 3_600.0
 """Seconds after which a benchmark of the second stage is killed."""
 
@@ -122,6 +125,27 @@ def ranking(n_users: int, n_items: int, as_json: bool) -> None:
     with console.step(f"{n_users:,} users x {n_items:,} items"):
         figures = run_isolated(
             measure_full_ranking, Limits(RANKING_LIMIT_S), n_users=n_users, n_items=n_items
+        )
+    finish(figures, as_json=as_json)
+
+
+@bench.command()
+@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of every draw.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def intent(folder: Path, seed: int, as_json: bool) -> None:
+    """Purchase intent within sessions, beside LightGBM on fifteen plain features, events from DIR.
+
+    DIR holds `events.parquet` with views or carts, and purchases. Both sides learn from the earlier sessions
+    and are tested on the latest fifth.
+    """
+    from pipelines.bench.intent import measure_intent
+    from pipelines.runtime import Limits, run_isolated
+
+    console = Console(quiet=as_json)
+    with console.step(f"purchase intent on {folder}"):
+        figures = run_isolated(
+            measure_intent, Limits(INTENT_LIMIT_S), folder=str(folder.absolute()), seed=seed
         )
     finish(figures, as_json=as_json)
 

@@ -11,6 +11,8 @@ from .event_types import liking_weights as liking_weights
 from .event_types import signed_weights as signed_weights
 from .event_types import undeclared as undeclared
 from .layout import ARRAYS as ARRAYS
+from .layout import INTENT as INTENT
+from .layout import INTENT_SPEC as INTENT_SPEC
 from .layout import ITEM_COLUMNS as ITEM_COLUMNS
 from .layout import ITEMS as ITEMS
 from .layout import QUERY_ENCODER as QUERY_ENCODER
@@ -45,6 +47,8 @@ __all__ = [
     "DEFAULT_SOURCES",
     "EVENT_WEIGHTS",
     "FORMAT",
+    "INTENT",
+    "INTENT_SPEC",
     "ITEMS",
     "ITEM_COLUMNS",
     "NOT_HISTORY",

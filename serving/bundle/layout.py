@@ -11,6 +11,8 @@ SPEC = "spec.json"
 ITEMS = "items.parquet"
 QUERY_ENCODER = "query_encoder.tflite"
 RANKER = "ranker.tflite"
+INTENT = "intent.tflite"
+INTENT_SPEC = "intent.json"
 TEXT_INDEX = "text_index"
 
 ITEM_COLUMNS: dict[str, pa.DataType] = {

@@ -1,3 +1,4 @@
+from .calibration import fit_platt as fit_platt
 from .early_stopping import AveragingAdam as AveragingAdam
 from .early_stopping import Watch as Watch
 from .early_stopping import fit_with_early_stopping as fit_with_early_stopping
@@ -16,6 +17,7 @@ __all__ = [
     "Profile",
     "Standardize",
     "Watch",
+    "fit_platt",
     "fit_with_early_stopping",
     "paired_z_score",
     "prefetched",

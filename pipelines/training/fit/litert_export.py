@@ -84,14 +84,19 @@ def convert(
         raise TrainingError(f"expected a graph of LiteRT's built-in operations, received {error}") from error
 
 
-def run(path: Path, inputs: Arrays) -> dict[str, npt.NDArray[np.float32]]:
-    """The flatbuffer's outputs `[B, …]` for inputs `[B, …]`, one row after the other."""
+def runner(path: Path) -> Any:
+    """A function of the flatbuffer's named inputs, on one thread."""
     interpreter = Interpreter(model_path=str(path), num_threads=1)
     interpreter.allocate_tensors()
-    runner = interpreter.get_signature_runner(SIGNATURE)
-    names = [name for name in runner.get_input_details() if name in inputs]
+    return interpreter.get_signature_runner(SIGNATURE)
+
+
+def run(path: Path, inputs: Arrays) -> dict[str, npt.NDArray[np.float32]]:
+    """The flatbuffer's outputs `[B, …]` for inputs `[B, …]`, one row after the other."""
+    run_one = runner(path)
+    names = [name for name in run_one.get_input_details() if name in inputs]
     rows = len(inputs[names[0]])
-    answers = [runner(**{name: inputs[name][row : row + 1] for name in names}) for row in range(rows)]
+    answers = [run_one(**{name: inputs[name][row : row + 1] for name in names}) for row in range(rows)]
     return {name: np.concatenate([answer[name] for answer in answers]) for name in answers[0]}
 
 

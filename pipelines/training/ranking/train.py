@@ -11,8 +11,7 @@ import numpy.typing as npt
 from pipelines.evaluation import auc, calibration_error
 from pipelines.training.config import RankingConfig
 from pipelines.training.data import VALIDATION, TrainingData
-from pipelines.training.fit import Figures, Standardize, fit_with_early_stopping, prefetched
-from pipelines.training.ranking.calibration import fit_platt
+from pipelines.training.fit import Figures, Standardize, fit_platt, fit_with_early_stopping, prefetched
 from pipelines.training.ranking.dataset import RankingRows, ranking_rows, tasks_of, telling
 from pipelines.training.ranking.linear_warmup import fit_linear
 from pipelines.training.ranking.model import EXPECTED_RATING, Ranker, RankingNetwork, sigmoid

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from pipelines.training.config import RankingConfig
+from pipelines.training.fit import fit_platt
 from pipelines.training.fit.layers import Standardize
-from pipelines.training.ranking.calibration import fit_platt
 from pipelines.training.ranking.dataset import RankingRows
 from pipelines.training.ranking.model import EXPECTED_RATING, linear_inputs, listwise_loss, sigmoid
 from pipelines.training.ranking.train import Batches, ndcg, sampled_columns, task_biases
