@@ -5,7 +5,6 @@ from typing import Any
 
 import click
 
-from pipelines.backtest.config import BacktestConfig
 from pipelines.runtime import Console, finish
 
 METRICS = ("ndcg", "recall", "hit_rate", "mrr", "coverage")
@@ -89,6 +88,7 @@ def backtest(folder: Path, report: Path | None, probing: bool, as_json: bool, **
     DIR holds events.parquet (user_id, item_id, event_type, event_at; optional rating, session_id, quantity),
     optionally items.parquet and users.parquet, and test.parquet (history, target) for protocol explicit.
     """
+    from pipelines.backtest.config import BacktestConfig
     from pipelines.backtest.run import known_models, run_backtest
 
     given = {name: value for name, value in asked.items() if value is not None}

@@ -7,12 +7,14 @@ import sys
 import urllib.error
 import urllib.request
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from pipelines.runtime import Console, finish
-from pipelines.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
 
 FREE_GIB_EXPECTED = 10
 PACKAGES = {
@@ -43,7 +45,7 @@ class Finding:
     to_do: str = ""
 
 
-def examine(settings: Settings) -> list[Finding]:
+def examine(settings: "Settings") -> list[Finding]:
     """Look at Python, packages, disk and the parts that the settings point to; nothing is changed."""
     return [_python(), *_packages(), _disk(settings), _lake(settings), _tracking(settings)]
 
@@ -68,7 +70,7 @@ def _packages() -> list[Finding]:
     return findings
 
 
-def _disk(settings: Settings) -> Finding:
+def _disk(settings: "Settings") -> Finding:
     folder = settings.home.absolute()
     while not folder.exists():
         folder = folder.parent
@@ -80,7 +82,7 @@ def _disk(settings: Settings) -> Finding:
     return Finding("disk", "ok", found)
 
 
-def _lake(settings: Settings) -> Finding:
+def _lake(settings: "Settings") -> Finding:
     from pipelines.lake import Lake
 
     lake = Lake(settings.lake_root)
@@ -90,7 +92,7 @@ def _lake(settings: Settings) -> Finding:
     return Finding("lake", "ok", f"events at version {lake.version('events')} in {settings.lake_root}")
 
 
-def _tracking(settings: Settings) -> Finding:
+def _tracking(settings: "Settings") -> Finding:
     uri = settings.mlflow_uri
     if uri.startswith("sqlite:///"):
         path = uri.removeprefix("sqlite:///")
@@ -111,6 +113,8 @@ def _tracking(settings: Settings) -> Finding:
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 def doctor(as_json: bool) -> int:
     """Check what this machine has and what is missing; exit code 1 if something must be mended."""
+    from pipelines.settings import load_settings
+
     findings = examine(load_settings())
     ok = all(finding.state != "failed" for finding in findings)
     if as_json:

@@ -1,7 +1,7 @@
 """`aisle features …`: the verbs of the feature store, and those that must know of releases as well."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,7 +10,9 @@ from pipelines.features import Instant, as_json, features
 from pipelines.features.server import key, serve, ui
 from pipelines.release import apply, plan
 from pipelines.runtime import Console, finish
-from pipelines.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
 
 __all__ = ["features"]
 
@@ -27,6 +29,7 @@ features.add_command(ui)
 def list_features(view: str | None, as_json: bool) -> None:
     """List every feature: what it means, its unit, window and null, and who reads it."""
     from pipelines.features.catalog import catalogue
+    from pipelines.settings import load_settings
 
     releases, unknown = _releases(load_settings())
     entries = catalogue(releases)
@@ -67,6 +70,7 @@ def show(name: str, at: datetime | None, as_json: bool) -> None:
     from pipelines.features.catalog import catalogue, drawn, find_entry
     from pipelines.features.catalog.distribution import distribution
     from pipelines.features.catalog.freshness import freshness
+    from pipelines.settings import load_settings
 
     settings = load_settings()
     releases, unknown = _releases(settings)
@@ -111,6 +115,7 @@ def show_freshness(at: datetime | None, prometheus: bool, as_json: bool) -> int:
     """Show how old each feature view is; exit code 1 if one is over its budget."""
     from pipelines.features.catalog import freshness_metrics
     from pipelines.features.catalog.freshness import freshness
+    from pipelines.settings import load_settings
 
     found = freshness(load_settings(), at or datetime.now(UTC))
     over = [one.view for one in found if one.is_over_budget]
@@ -125,7 +130,7 @@ def show_freshness(at: datetime | None, prometheus: bool, as_json: bool) -> int:
     return 1 if over else 0
 
 
-def _releases(settings: Settings) -> tuple[dict[str, tuple[str, ...]], str | None]:
+def _releases(settings: "Settings") -> tuple[dict[str, tuple[str, ...]], str | None]:
     """Services that the live releases read, or why that is not known."""
     if settings.tracking_uri is None and not (settings.home / "mlflow" / "mlflow.db").is_file():
         return {}, None  # nothing was ever registered here; asking would make the database

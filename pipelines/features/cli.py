@@ -9,7 +9,6 @@ import click
 
 from pipelines.errors import WrongUsageError
 from pipelines.runtime import Console, finish
-from pipelines.settings import load_settings
 
 
 class Instant(click.ParamType[datetime]):
@@ -47,6 +46,7 @@ def build(as_of: datetime | None, span_days: int | None, as_json: bool) -> None:
     from pipelines.features.engines import engine_of
     from pipelines.features.transforms import FeatureConfig
     from pipelines.lake import open_lake
+    from pipelines.settings import load_settings
 
     console, settings = Console(quiet=as_json), load_settings()
     config = FeatureConfig() if span_days is None else FeatureConfig(span_days=span_days)
@@ -68,6 +68,7 @@ def build(as_of: datetime | None, span_days: int | None, as_json: bool) -> None:
 def materialize(start: datetime | None, end: datetime | None, as_json: bool) -> None:
     """Write the newest values known in a window to the online store."""
     from pipelines.features.online_store import materialize
+    from pipelines.settings import load_settings
 
     console = Console(quiet=as_json)
     with console.step("Materialize"):
@@ -83,6 +84,8 @@ def materialize(start: datetime | None, end: datetime | None, as_json: bool) -> 
 @as_json
 def get(user_id: str | None, item_id: str | None, as_json: bool) -> None:
     """Look up what the online store serves for one user or one item."""
+    from pipelines.settings import load_settings
+
     if (user_id is None) == (item_id is None):
         raise WrongUsageError("expected --user ID or --item ID, one of them")
     from pipelines.features.online_store import get_online
@@ -108,6 +111,7 @@ def get(user_id: str | None, item_id: str | None, as_json: bool) -> None:
 def verify(sample: int, seed: int, as_json: bool) -> int:
     """Compute served vectors anew from the events, and compare bit for bit; exit code 1 where they differ."""
     from pipelines.features.parity import verify
+    from pipelines.settings import load_settings
 
     console = Console(quiet=as_json)
     with console.step("Verify what is served"):
@@ -134,6 +138,7 @@ def verify(sample: int, seed: int, as_json: bool) -> int:
 def env(as_json: bool) -> None:
     """Show the variables that Feast's own commands need, as `export` lines."""
     from pipelines.features.registry.feast_environment import feast_environment
+    from pipelines.settings import load_settings
 
     variables = feast_environment(load_settings())
     if as_json:

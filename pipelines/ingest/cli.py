@@ -2,13 +2,14 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from pipelines.ingest.refusal import check_refused
-from pipelines.ingest.report import IngestReport
 from pipelines.runtime import Console, finish
-from pipelines.settings import load_settings
+
+if TYPE_CHECKING:
+    from pipelines.ingest.report import IngestReport
 
 INSTANTS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S")
 
@@ -41,7 +42,9 @@ def ingest(
     SOURCE is a Parquet or CSV file or a folder of them, mysql://user:password@host/database, s3://bucket/prefix,
     complete-journey, or event-log. What the lake holds already is not stored twice.
     """
+    from pipelines.ingest.refusal import check_refused
     from pipelines.ingest.run import ingest as take_in  # loads polars and DuckDB: not for --help
+    from pipelines.settings import load_settings
 
     console, settings = Console(quiet=as_json), load_settings()
     with console.step(f"Taking in {', '.join(_without_password(source) for source in sources)}"):
@@ -65,7 +68,7 @@ def _without_password(source: str) -> str:
     return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator else source
 
 
-def _show(report: IngestReport, console: Console) -> None:
+def _show(report: "IngestReport", console: Console) -> None:
     console.table(
         ("table", "rows in", "accepted", "duplicates", "quarantined"),
         [

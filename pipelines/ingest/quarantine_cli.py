@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from pipelines.runtime import Console, finish
-from pipelines.settings import load_settings
 
 CONTENT_WIDTH = 120
 """Characters of a row that are shown to a person; `--json` shows all."""
@@ -81,6 +80,7 @@ def show(batch: str | None, table: str | None, limit: int, as_json: bool) -> Non
 def _rows() -> list[dict[str, str]]:
     """Quarantined rows, the newest ingest first."""
     from pipelines.lake import open_lake  # loads Delta Lake: not for --help
+    from pipelines.settings import load_settings
 
     lake = open_lake(load_settings())
     if not lake.exists("quarantine"):

@@ -3,13 +3,15 @@
 import json
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipelines.errors import ReleaseError
 from pipelines.runtime import Console, finish
-from pipelines.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
 
 as_json_option = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 
@@ -28,6 +30,7 @@ def release() -> None:
 def promote(version: int, reason: str, by: str | None, override: bool, as_json: bool) -> None:
     """Make VERSION the champion; serving follows within seconds."""
     from pipelines.release import promotion
+    from pipelines.settings import load_settings
 
     with Console(quiet=as_json).step(f"promote version {version}"):
         told = promotion.promote(load_settings(), version, reason=reason, by=by, override=override)
@@ -45,6 +48,7 @@ def approve(version: int, reason: str, by: str | None, as_json: bool) -> None:
     Where serving asks for signatures, a click in the MLflow UI counts once the version is approved.
     """
     from pipelines.release import promotion
+    from pipelines.settings import load_settings
 
     with Console(quiet=as_json).step(f"approve version {version}"):
         result = promotion.approve_version(load_settings(), version, reason=reason, by=by)
@@ -58,6 +62,7 @@ def approve(version: int, reason: str, by: str | None, as_json: bool) -> None:
 def rollback(reason: str, by: str | None, as_json: bool) -> None:
     """Make the version that was champion before the champion again."""
     from pipelines.release import promotion
+    from pipelines.settings import load_settings
 
     with Console(quiet=as_json).step("roll back"):
         told = promotion.rollback(load_settings(), reason=reason, by=by)
@@ -69,6 +74,7 @@ def rollback(reason: str, by: str | None, as_json: bool) -> None:
 def status(as_json: bool) -> None:
     """Show which version is what, since when, by whom and why."""
     from pipelines.release import promotion
+    from pipelines.settings import load_settings
 
     told = promotion.status(load_settings())
     if as_json:
@@ -82,6 +88,8 @@ def status(as_json: bool) -> None:
 @as_json_option
 def gate(version: int, as_json: bool) -> None:
     """Show what the gate asked of VERSION, and what it received; exit code 0 whatever the verdict."""
+    from pipelines.settings import load_settings
+
     content = _report_of(load_settings(), version)
     verdict = content.get("gate") or {"passed": None, "reasons": [], "checks": []}
     if as_json:
@@ -111,6 +119,7 @@ def key() -> None:
 def show_keys(as_json: bool) -> None:
     """Show which key signs and which public keys are trusted."""
     from pipelines.release import keys
+    from pipelines.settings import load_settings
 
     rows = keys.describe(load_settings().keys)
     if as_json:
@@ -126,6 +135,7 @@ def show_keys(as_json: bool) -> None:
 def rotate_key(as_json: bool) -> None:
     """Make a new signing key; releases signed before stay trusted until their key is revoked."""
     from pipelines.release import keys
+    from pipelines.settings import load_settings
 
     with Console(quiet=as_json).step("rotate the release key"):
         made = keys.rotate(load_settings().keys)
@@ -138,6 +148,7 @@ def rotate_key(as_json: bool) -> None:
 def revoke_key(key_id: str, as_json: bool) -> None:
     """End the trust in KEY_ID; serving drops what it signed within seconds."""
     from pipelines.release import keys
+    from pipelines.settings import load_settings
 
     with Console(quiet=as_json).step(f"revoke key {key_id}"):
         keys.revoke(load_settings().keys, key_id)
@@ -154,6 +165,8 @@ def revoke_key(key_id: str, as_json: bool) -> None:
 @as_json_option
 def evaluate(workdir: Path | None, version: int | None, as_json: bool) -> None:
     """Score a release beside its baselines on the test window."""
+    from pipelines.settings import load_settings
+
     if workdir is not None and version is not None:
         raise click.UsageError("expected --workdir or --version, received both")
     settings = load_settings()
@@ -172,7 +185,7 @@ def evaluate(workdir: Path | None, version: int | None, as_json: bool) -> None:
         _show_report(Console(), content)
 
 
-def _newest_bundle(settings: Settings) -> Path:
+def _newest_bundle(settings: "Settings") -> Path:
     bundles = sorted(settings.workdir.glob("*/bundle"))
     if not bundles:
         raise ReleaseError(
@@ -182,7 +195,7 @@ def _newest_bundle(settings: Settings) -> Path:
     return bundles[-1]
 
 
-def _report_of(settings: Settings, version: int) -> dict[str, Any]:
+def _report_of(settings: "Settings", version: int) -> dict[str, Any]:
     from pipelines.release.registry import Registry
 
     registry = Registry(settings)

@@ -5,7 +5,6 @@ import click
 from pipelines.errors import WrongUsageError
 from pipelines.features import as_json
 from pipelines.runtime import Console, finish
-from pipelines.settings import load_settings
 
 
 @click.command()
@@ -14,6 +13,7 @@ from pipelines.settings import load_settings
 def plan(check: bool, as_json: bool) -> int:
     """Show what applying `feature_repo` would change; exit code 1 where a release in use would break."""
     from pipelines.release import feature_changes
+    from pipelines.settings import load_settings
 
     planned = feature_changes.plan(load_settings())
     told = planned.model_dump(mode="json")
@@ -41,6 +41,8 @@ def plan(check: bool, as_json: bool) -> int:
 @as_json
 def apply(force: bool, reason: str | None, as_json: bool) -> None:
     """Bring Feast's registry to what `feature_repo` declares, unless a release in use would break."""
+    from pipelines.settings import load_settings
+
     if force and not (reason or "").strip():
         raise WrongUsageError("expected --reason TEXT beside --force, received none: say why it may break")
     from pipelines.release import feature_changes

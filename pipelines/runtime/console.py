@@ -5,19 +5,24 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
-import rich.box
-import rich.console
-import rich.progress
-import rich.table
+if TYPE_CHECKING:
+    import rich.console
 
 
 class Console:
     """Progress and results for a person, on stderr; stdout stays free for `finish`."""
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self._rich = rich.console.Console(stderr=True, quiet=quiet, highlight=False)
+        self._quiet = quiet
+
+    @cached_property
+    def _rich(self) -> "rich.console.Console":
+        import rich.console  # not for --help
+
+        return rich.console.Console(stderr=True, quiet=self._quiet, highlight=False)
 
     def info(self, message: str) -> None:
         """Show one line; square brackets in it are text, not markup."""
@@ -50,6 +55,8 @@ class Console:
     @contextmanager
     def status(self, text: str) -> Iterator[Callable[[str], None]]:
         """Show what is going on, with the seconds ticking; yields a function that changes the text."""
+        import rich.progress
+
         columns = (
             rich.progress.SpinnerColumn(),
             rich.progress.TextColumn("{task.description}", markup=False),
@@ -71,6 +78,9 @@ class Console:
         self, columns: Sequence[str], rows: Sequence[Sequence[object]], title: str | None = None
     ) -> None:
         """Show rows under column names; nothing is cut off, and the first column stays on one line."""
+        import rich.box
+        import rich.table
+
         shown = [rich.table.Column(one, overflow="fold", no_wrap=one == columns[0]) for one in columns]
         table = rich.table.Table(*shown, title=title, box=rich.box.SIMPLE_HEAD, title_justify="left")
         for row in rows:

@@ -184,7 +184,7 @@ def test_help_of_the_command_line_starts_in_under_a_second_and_names_every_verb(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert "CODE 0" in result.stdout
-    assert float(result.stdout.rpartition("SECONDS")[2]) < 1
+    assert float(result.stdout.rpartition("SECONDS")[2]) < 0.6
     assert all(re.search(rf"^  {verb}\b", result.stdout, re.MULTILINE) for verb in VERBS)
 
 
@@ -201,6 +201,5 @@ def test_help_of_a_verb_is_shown_in_under_a_second(verb: str):
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert "CODE 0" in result.stdout
-    # The serving process lists its own options.
-    assert ("Serve recommendations" if verb == "serve" else f"Usage: aisle {verb}") in result.stdout
-    assert float(result.stdout.rpartition("SECONDS")[2]) < 1
+    assert f"Usage: aisle {verb}" in result.stdout
+    assert float(result.stdout.rpartition("SECONDS")[2]) < 0.6

@@ -6,7 +6,6 @@ from typing import Any
 import click
 
 from pipelines.backtest.cli import Names
-from pipelines.backtest.config import BacktestConfig
 from pipelines.runtime import Console, finish
 
 
@@ -44,6 +43,7 @@ def tune(
 
     Where a tracking server is set, the search is an MLflow run, and every trial a child of it.
     """
+    from pipelines.backtest.config import BacktestConfig
     from pipelines.backtest.tuning.search import search
 
     config = BacktestConfig(protocol=protocol, models=models, budget_minutes=budget_minutes, seed=seed)

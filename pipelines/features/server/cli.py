@@ -7,7 +7,6 @@ import click
 
 from pipelines.errors import FeatureError
 from pipelines.runtime import Console, finish
-from pipelines.settings import load_settings
 
 PORT = 6566
 """Where Feast's clients look for a feature server."""
@@ -30,6 +29,7 @@ as_json_option = click.option("--json", "as_json", is_flag=True, help="Print one
 def serve(host: str, port: int, tls_certificate: Path | None, tls_key: Path | None) -> None:
     """Serve features to other teams over HTTP, until stopped."""
     from pipelines.features.server import app
+    from pipelines.settings import load_settings
 
     console = Console()
 
@@ -48,6 +48,7 @@ def serve(host: str, port: int, tls_certificate: Path | None, tls_key: Path | No
 def ui(port: int) -> None:
     """Show Feast's UI on 127.0.0.1, to look at: a copy of the registry, and no values."""
     from pipelines.features.server.ui import show_ui
+    from pipelines.settings import load_settings
 
     Console().info(f"Feast's UI on http://127.0.0.1:{port}; Ctrl-C ends it")
     show_ui(load_settings(), port)
@@ -68,6 +69,7 @@ def add(team: str, writer: bool, as_json: bool) -> None:
     """Make a key for TEAM and show it, this once."""
     from feature_repo.permissions import READER, WRITER
     from pipelines.features.server.app import team_keys
+    from pipelines.settings import load_settings
 
     role = WRITER if writer else READER
     made = team_keys(load_settings()).add(team, role, datetime.now(UTC))
@@ -80,6 +82,7 @@ def add(team: str, writer: bool, as_json: bool) -> None:
 def remove(team: str, as_json: bool) -> None:
     """Take all keys of TEAM away; they end at once."""
     from pipelines.features.server.app import team_keys
+    from pipelines.settings import load_settings
 
     keys = team_keys(load_settings())
     removed = keys.remove(team)
@@ -94,6 +97,7 @@ def remove(team: str, as_json: bool) -> None:
 def list_keys(as_json: bool) -> None:
     """Show which teams have keys, never the keys."""
     from pipelines.features.server.app import team_keys
+    from pipelines.settings import load_settings
 
     keys = team_keys(load_settings()).listed()
     if as_json:
