@@ -39,7 +39,7 @@ def ingest(
 ) -> None:
     """Take shop data into the lake.
 
-    SOURCE is a Parquet or CSV file or a folder of them, mysql://user:password@host/database, s3://bucket/prefix,
+    SOURCE is a Parquet, CSV or JSON lines file or a folder of them, mysql://user:password@host/database, s3://bucket/prefix,
     complete-journey, or event-log. What the lake holds already is not stored twice.
     """
     from pipelines.ingest.refusal import check_refused
@@ -83,13 +83,13 @@ def _show(report: "IngestReport", console: Console) -> None:
         ],
     )
     if report.cleaning:
-        console.table(("cleaning step", "values"), [(step, f"{n:,}") for step, n in report.cleaning.items()])
+        console.table(("values", "cleaning step"), [(f"{n:,}", step) for step, n in report.cleaning.items()])
     if report.reasons:
-        console.table(("quarantined because", "rows"), [(why, f"{n:,}") for why, n in report.reasons.items()])
+        console.table(("rows", "quarantined because"), [(f"{n:,}", why) for why, n in report.reasons.items()])
     if report.unreadable:
         console.table(
-            ("unreadable, taken as missing", "values", "of"),
-            [(column, f"{n:,}", f"{report.present[column]:,}") for column, n in report.unreadable.items()],
+            ("values", "of", "unreadable and therefore missing"),
+            [(f"{n:,}", f"{report.present[column]:,}", column) for column, n in report.unreadable.items()],
         )
     for kind, count in report.left_out.items():
         console.info(f"left out, as the mapping says: {count:,} events of type {kind}")

@@ -122,7 +122,8 @@ def find_column(wanted: str, columns: Sequence[str], source: str) -> str | None:
             )
         if found:
             return found[0]
-    return None
+    # The items of an event have columns of their own: `items.price` is `price`.
+    return find_column(wanted.rpartition(".")[2], columns, source) if "." in wanted else None
 
 
 def _theirs(table: str, columns: list[str], source: str, told: TableMapping) -> dict[str, tuple[str, ...]]:

@@ -72,7 +72,13 @@ def test_a_column_that_the_mapping_names_must_be_there(take_in: TakeIn, lake: La
         ("timezone: Mars/Olympus", "expected a zone such as Europe/Berlin, received Mars/Olympus"),
         ("encoding: klingon", "expected an encoding such as windows-1252, received klingon"),
         ("look_back_days: -1", "look_back_days"),
-        ("zeitzone: UTC", "zeitzone"),
+        ("zeitzone: UTC", "unknown key zeitzone; known are decimal"),
+        ("tables: {items: {form: x}}", "unknown key tables.items.form; known are .*from"),
+        ("tables: {items: {columns: {sku: x}}}", "tables.items.columns: unknown column sku; items has"),
+        ("tables: {users: {full: true}}", "full: expected only for items"),
+        ("decimal: ';'", "decimal"),
+        ("date_format: '%H:%M'", "expected day, month and year in the signs of strptime"),
+        ("date_format: '%d.%m.%Y %H'", "expected a format in the signs of strptime"),
         ("- a list", "expected a mapping"),
         ("{", "expected YAML"),
     ],
@@ -80,3 +86,19 @@ def test_a_column_that_the_mapping_names_must_be_there(take_in: TakeIn, lake: La
 def test_a_mapping_that_cannot_be_right_says_where(write: Write, text: str, says: str):
     with pytest.raises(IngestError, match=says):
         load_mapping(write("mapping.yaml", text))
+
+
+def test_what_is_said_for_a_table_counts_before_what_is_said_for_the_shop(write: Write):
+    text = "decimal: ','\nday_first: true\ntables: {events: {decimal: '.'}, items: {category_separator: /}}"
+    mapping = load_mapping(write("mapping.yaml", text))
+    assert (mapping.notation("events").decimal, mapping.notation("items").decimal) == (".", ",")
+    assert mapping.notation("events").day_first is True
+    assert mapping.notation("items").category_separator == ("/",)
+
+
+def test_the_first_column_that_has_a_value_counts(take_in: TakeIn, lake: Lake, write: Write):
+    mapping = write("../mapping.yaml", "tables: {events: {columns: {user_id: [login, cookie, 3]}}}")
+    header = "login,cookie,3,event_type,event_at,item_id\n"
+    rows = "a,b,c,view,2024-05-01,i\nNULL,b,c,view,2024-05-01,i\n,,c,view,2024-05-01,i\n"
+    take_in(write("events.csv", header + rows), mapping=mapping)
+    assert sorted(lake.read("events")["user_id"].to_pylist()) == ["a", "b", "c"]

@@ -1,4 +1,4 @@
-"""A Parquet or CSV file, or a folder of them."""
+"""A Parquet, CSV or JSON lines file, or a folder of them."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -14,12 +14,15 @@ from pipelines.errors import IngestError
 from pipelines.ingest.batch import Batch, Broken, Position
 from pipelines.ingest.cleaning import DecimalMarks
 from pipelines.ingest.column_names import guess_table, received, to_batch
-from pipelines.ingest.mapping import Mapping
-from pipelines.ingest.sources.csv_file import read_csv
+from pipelines.ingest.mapping import Mapping, TableMapping
+from pipelines.ingest.sources.csv_file import CsvFormat, read_csv
+from pipelines.ingest.sources.json_file import read_json_lines
 from pipelines.ingest.sources.parquet_file import read_parquet
 
 PARQUET = (".parquet", ".pq")
-CSV = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+CSV = (".csv", ".tsv", ".dat", ".csv.gz", ".tsv.gz", ".dat.gz")
+JSON_LINES = (".jsonl", ".ndjson", ".jsonl.gz", ".ndjson.gz")
+ENDINGS = (*PARQUET, *CSV, *JSON_LINES)
 NAMES = {
     "events": ("events", "event", "user_behavior", "user_behaviour", "behavior", "behaviour", "interactions"),
     "items": ("items", "item", "products", "product", "catalogue", "catalog"),
@@ -31,6 +34,7 @@ NAMES = {
 }
 """What a file or its folder is called, by the table that it holds; `events-2024.csv` is `events` too."""
 
+NO_OBJECT = "the line is no JSON object"
 BROKEN_LINE = "the line has not as many values as the header has columns"
 
 
@@ -70,6 +74,8 @@ class Files:
             if _is_parquet(file.path):
                 for rows in read_parquet(file.path, file.shown):
                     yield self._batch(file, rows)
+            elif file.path.name.lower().endswith(JSON_LINES):
+                yield from self._read_json_lines(file)
             else:
                 yield from self._read_csv(file)
 
@@ -83,13 +89,24 @@ class Files:
 
     def _read_csv(self, file: _File) -> Iterator[Batch | Broken]:
         marks = None
-        for piece in read_csv(file.path, file.shown, self._shop.encoding):
+        told = self._shop.of(file.table) if file.table else TableMapping()
+        csv_format = CsvFormat(self._shop.encoding, self._shop.separator_of(file.table), told.header)
+        for piece in read_csv(file.path, file.shown, csv_format):
             table = self._table_of(file, piece.rows)
             marks = marks or self._shop.notation(table).marks("," if piece.separator == ";" else None)
             batch = self._batch(file, piece.rows, marks)
             yield batch
             if piece.broken_lines:
                 yield Broken(batch.table, file.shown, piece.broken_lines, BROKEN_LINE)
+
+    def _read_json_lines(self, file: _File) -> Iterator[Batch | Broken]:
+        table = file.table
+        for piece in read_json_lines(file.path, file.shown):
+            if piece.rows.height:
+                table = self._table_of(file, piece.rows)
+                yield self._batch(file, piece.rows, self._shop.notation(table).marks())
+            if piece.broken_lines:
+                yield Broken(table or "events", file.shown, piece.broken_lines, NO_OBJECT)
 
     def _batch(self, file: _File, rows: pl.DataFrame, marks: DecimalMarks | None = None) -> Batch:
         added = {name: value for name, value in file.partitions.items() if name not in rows.columns}
@@ -119,30 +136,30 @@ class Files:
             below = path.relative_to(self._root)
             if path.name == "_delta_log":
                 raise IngestError(
-                    f"{self._shown_as(path.parent)}: expected Parquet or CSV files, received a Delta table, "
-                    "whose folder holds deleted rows too. Export its present rows as Parquet."
+                    f"{self._shown_as(path.parent)}: expected Parquet, CSV or JSON lines files, received a "
+                    "Delta table, whose folder holds deleted rows too. Export its present rows as Parquet."
                 )
             if any(part.startswith((".", "_")) for part in below.parts) or not path.is_file():
                 continue
-            file = self._file(path, self._root) if _is_table(path) else None
+            file = self._file(path, self._root) if self._is_table(path) else None
             if file is None or (self._shop.tables and file.table is None):
                 self._skipped.append(self._shown_as(path))
             else:
                 found.append(file)
         if not found:
             raise IngestError(
-                f"{self.name}: expected Parquet or CSV files, received a folder with none"
+                f"{self.name}: expected Parquet, CSV or JSON lines files, received a folder with none"
                 f"{f' (skipped: {received(self._skipped)})' if self._skipped else ''}. Files end in "
-                f"{', '.join((*PARQUET, *CSV))}."
+                f"{', '.join(ENDINGS)}."
             )
         return found
 
     def _file(self, path: Path, root: Path) -> _File:
         shown = self._shown_as(path)
-        if not _is_table(path):
+        if not self._is_table(path):
             raise IngestError(
-                f"{shown}: expected a Parquet or CSV file, received another ending. Files end in "
-                f"{', '.join((*PARQUET, *CSV))}."
+                f"{shown}: expected a Parquet, CSV or JSON lines file, received another ending. Files end in "
+                f"{', '.join(ENDINGS)}."
             )
         folders = path.relative_to(root).parts[:-1]
         partitions = {name: value for name, _, value in (part.partition("=") for part in folders) if value}
@@ -159,9 +176,8 @@ class Files:
 
     def _table(self, path: Path, folders: list[str]) -> str | None:
         """The table that the mapping, the file's name or one of its folders says; None where nothing does."""
-        for table, told in self._shop.tables.items():
-            if told.origin and any(fnmatch(name, told.origin) for name in (path.name, path.stem, str(path))):
-                return table
+        if (named := self._named_in_mapping(path)) is not None:
+            return named
         candidates = [path.name, *reversed(folders)]
         named = next((found for name in candidates if (found := _named(name)) is not None), None)
         if not self._shop.tables:
@@ -172,6 +188,17 @@ class Files:
             return named
         return wanted[0] if len(wanted) == 1 and path == self._root else None
 
+    def _named_in_mapping(self, path: Path) -> str | None:
+        names = (path.name, path.stem, str(path))
+        for table, told in self._shop.tables.items():
+            if told.origin and any(fnmatch(name, told.origin) for name in names):
+                return table
+        return None
+
+    def _is_table(self, path: Path) -> bool:
+        """Whether the file ends like a table, or is one by the mapping, which may name `u.data`."""
+        return path.name.lower().endswith(ENDINGS) or self._named_in_mapping(path) is not None
+
 
 def _named(name: str) -> str | None:
     stem = re.split(r"[.\d=]|-", name.lower(), maxsplit=1)[0].strip("_ ")
@@ -180,7 +207,3 @@ def _named(name: str) -> str | None:
 
 def _is_parquet(path: Path) -> bool:
     return path.name.lower().endswith(PARQUET)
-
-
-def _is_table(path: Path) -> bool:
-    return path.name.lower().endswith((*PARQUET, *CSV))

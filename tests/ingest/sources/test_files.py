@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines.errors import IngestError
+from pipelines.ingest.mapping import Mapping
 from pipelines.ingest.report import IngestReport
 from pipelines.lake import Lake
 
@@ -320,7 +321,7 @@ GARBAGE = bytes(range(256)) * 8
         ("items.parquet", b"", "expected a Parquet file"),
         ("items.parquet", b"item_id\n1\n", "expected a Parquet file"),
         ("items.parquet", b"PAR1" + GARBAGE, "expected a Parquet file"),
-        ("items.txt", b"item_id\n1\n", "expected a Parquet or CSV file, received another ending"),
+        ("items.txt", b"item_id\n1\n", "expected a Parquet, CSV or JSON lines file, received another ending"),
         ("data.csv", b"a,b\n1,2\n", "received the columns a, b, which do not tell"),
     ],
 )
@@ -362,3 +363,121 @@ def test_the_folder_of_a_delta_table_is_refused(take_in: TakeIn, lake: Lake, wri
         take_in(Path(lake.root) / "users")
     with pytest.raises(IngestError, match=r"users: expected .* received a Delta table"):
         take_in(lake.root)
+
+
+RATINGS = {"header": ["user_id", "item_id", "rating", "event_at"], "constants": {"event_type": "rating"}}
+
+
+def ratings(lake: Lake) -> list[tuple[object, ...]]:
+    columns = ["user_id", "item_id", "rating", "event_at"]
+    return sorted(tuple(row.values()) for row in lake.read("events", columns).to_pylist())
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("ratings.dat", "1::1193::5::978300760\n1::661::3::978302109\n"),
+        ("u.data", "1\t1193\t5\t978300760\n1\t661\t3\t978302109\n"),
+        ("events.csv", "1,1193,5,978300760\r\n1,661,3,978302109"),
+    ],
+)
+def test_a_file_without_a_header_is_read_by_the_names_of_the_mapping(
+    take_in: TakeIn, lake: Lake, write: Write, name: str, text: str
+):
+    mapping = Mapping.model_validate({"tables": {"events": {"from": name, **RATINGS}}})
+    report = take_in(write(name, text).parent, mapping=mapping)
+    assert (report.accepted, report.quarantined) == (2, 0)
+    assert ratings(lake) == [
+        ("1", "1193", 5.0, datetime(2000, 12, 31, 22, 12, 40, tzinfo=UTC)),
+        ("1", "661", 3.0, datetime(2000, 12, 31, 22, 35, 9, tzinfo=UTC)),
+    ]
+
+
+def test_columns_without_names_are_called_by_their_numbers(take_in: TakeIn, lake: Lake, write: Write):
+    columns = {"user_id": 1, "item_id": 2, "rating": 3, "event_at": 4}
+    told = {"header": False, "columns": columns, "constants": {"event_type": "rating"}}
+    take_in(
+        write("events.csv", "7,8,5,978300760\n"), mapping=Mapping.model_validate({"tables": {"events": told}})
+    )
+    assert ratings(lake) == [("7", "8", 5.0, datetime(2000, 12, 31, 22, 12, 40, tzinfo=UTC))]
+
+
+@pytest.mark.parametrize(
+    "text", ["196,242,3,881250949\n", "1,1,5,978300760\n1,661,3,978302109\n", "1::2::3::4\n"]
+)
+def test_a_first_line_that_reads_like_a_row_is_an_error_that_says_how_to_name_its_columns(
+    take_in: TakeIn, lake: Lake, write: Write, text: str
+):
+    with pytest.raises(IngestError, match=r"events\.csv: .*reads like a row.*header: \[user_id"):
+        take_in(write("events.csv", text))
+    assert lake.versions() == {}
+
+
+def test_a_long_separator_is_found_wherever_the_blocks_of_the_file_end(
+    take_in: TakeIn, lake: Lake, write: Write, monkeypatch: pytest.MonkeyPatch
+):
+    from pipelines.ingest.sources import csv_file
+
+    monkeypatch.setattr(csv_file, "BLOCK_BYTES", 64)
+    rows = "".join(f'i{n}::Title {n}: the "{n}"::{n}.5\n' for n in range(200))
+    take_in(write("items.dat", f"item_id::title::price\n{rows}"))
+    found = {row["item_id"]: (row["title"], row["price"]) for row in lake.read("items").to_pylist()}
+    assert found == {f"i{n}": (f'Title {n}: the "{n}"', n + 0.5) for n in range(200)}
+
+
+def test_a_first_line_can_say_the_separator(take_in: TakeIn, lake: Lake, write: Write):
+    take_in(write("items.csv", b"\xef\xbb\xbfsep=;\r\nitem_id;title;price\r\n1;Cup, blue;1,50\r\n"))
+    (item,) = lake.read("items").to_pylist()
+    assert (item["title"], item["price"]) == ("Cup, blue", 1.5)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "item_id;title;price\nh1;Cup;1,50;\nh2;Jar;2,50;\n",
+        "item_id;title;price\nh1;Cup;1,50\nh2;Jar;2,50;\n",
+        "item_id;title;price;\nh1;Cup;1,50\nh2;Jar;2,50;\n",
+        "item_id;title;price;;\nh1;Cup;1,50;;\nh2;Jar;2,50;\n",
+    ],
+)
+def test_separators_at_the_ends_of_lines_cost_nothing(take_in: TakeIn, lake: Lake, write: Write, text: str):
+    report = take_in(write("items.csv", text))
+    assert (report.accepted, report.quarantined, report.ignored_columns) == (2, 0, {})
+    assert sorted((row["item_id"], row["price"]) for row in lake.read("items").to_pylist()) == [
+        ("h1", 1.5),
+        ("h2", 2.5),
+    ]
+
+
+def test_a_value_behind_the_last_column_is_set_aside(take_in: TakeIn, write: Write):
+    report = take_in(write("items.csv", "item_id;title\nh1;Cup;\nh2;Jar;x\n"))
+    assert (report.accepted, report.quarantined) == (1, 1)
+
+
+def test_headers_with_blanks_and_other_signs_are_recognised(take_in: TakeIn, lake: Lake, write: Write):
+    take_in(write("catalog.csv", "Product ID,Product-Name,In Stock,Price\n00101,Cup,no,$1.50\n"))
+    (item,) = lake.read("items").to_pylist()
+    assert (item["item_id"], item["title"], item["available"], item["price"]) == ("00101", "Cup", False, 1.5)
+
+
+def test_a_visitor_stands_in_for_a_user_who_has_not_logged_in(take_in: TakeIn, lake: Lake, write: Write):
+    header = "event_timestamp,event_name,user_id,user_pseudo_id,item_id\n"
+    rows = "1714557600123456,view_item,,11.2,a\n1714557600123456,add_to_cart,42,11.2,a\n"
+    report = take_in(write("events.csv", header + rows))
+    found = sorted((row["user_id"], row["event_type"]) for row in lake.read("events").to_pylist())
+    assert found == [("11.2", "view"), ("42", "cart")]
+    assert report.cleaning["events: user_id taken from user_pseudo_id where user_id has no value"] == 1
+
+
+def test_the_decimal_mark_of_a_file_holds_in_all_of_its_pieces(
+    take_in: TakeIn, lake: Lake, write: Write, monkeypatch: pytest.MonkeyPatch
+):
+    from pipelines.ingest.sources import csv_file
+
+    monkeypatch.setattr(csv_file, "AT_ONCE", 1)
+    monkeypatch.setattr(csv_file, "BLOCK_BYTES", 40)
+    take_in(write("items.csv", "item_id\tprice\n1\t12,50\n" + "2\t1.299\n" * 20))
+    assert {row["item_id"]: row["price"] for row in lake.read("items").to_pylist()} == {
+        "1": 12.5,
+        "2": 1299.0,
+    }
