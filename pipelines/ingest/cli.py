@@ -91,6 +91,8 @@ def _show(report: "IngestReport", console: Console) -> None:
             ("values", "of", "unreadable and therefore missing"),
             [(f"{n:,}", f"{report.present[column]:,}", column) for column, n in report.unreadable.items()],
         )
+    if report.gone:
+        console.info(f"no longer in the catalogue, no longer offered: {report.gone:,} items")
     for kind, count in report.left_out.items():
         console.info(f"left out, as the mapping says: {count:,} events of type {kind}")
     for warning in report.warnings:

@@ -37,6 +37,8 @@ def number_repeats(rows: pl.DataFrame) -> pl.DataFrame:
 
     The first one's id stays as it is, so that the same file again holds nothing new.
     """
+    if not rows["event_id"].str.starts_with(DERIVED).any():
+        return rows
     is_derived = pl.col("event_id").str.contains(f"^{DERIVED}[0-9a-f]{{32}}$")
     nth = pl.int_range(pl.len()).over("source", "event_id")
     numbered = pl.concat_str("event_id", pl.lit("-"), nth + 1)

@@ -60,6 +60,9 @@ class IngestReport(BaseModel):
     present: dict[str, int] = {}
     """How many values those columns had altogether."""
 
+    gone: int = 0
+    """Items that a full catalogue no longer has, and that are no longer offered."""
+
     left_out: dict[str, int] = {}
     """Events of types that the mapping leaves out, by the shop's type; they do not count as read."""
 

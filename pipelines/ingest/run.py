@@ -25,6 +25,7 @@ from pipelines.ingest.mapping import Mapping, load_mapping
 from pipelines.ingest.open_source import open_source
 from pipelines.ingest.quarantine import not_even_rows, screen, seal
 from pipelines.ingest.report import IngestReport, TableReport
+from pipelines.ingest.states import changed_states, gone_items, last_rows
 from pipelines.ingest.watermarks import remember
 from pipelines.lake import SCHEMAS, Lake, open_lake
 from pipelines.settings import Settings
@@ -116,6 +117,8 @@ class _Run:
         self._warnings: dict[tuple[str, str], str] = {}
         self._ignored: dict[str, tuple[str, ...]] = {}
         self._outside = 0
+        self._seen_items: list[pl.Series] = []
+        self._gone = 0
         self._newest: dict[str, datetime] = {}
         self._reading = ""
 
@@ -135,6 +138,8 @@ class _Run:
         self._count_rows(batch.table, batch.original.height)
         cleaned = clean(batch)
         self._note(batch, cleaned)
+        if batch.table == "items":
+            self._seen_items.append(cleaned.rows["item_id"].drop_nulls())
         rows = self._within_window(cleaned.rows) if batch.table == "events" else cleaned.rows
         good, bad, lost = screen(batch, rows, self._contracts[batch.table])
         self._unreadable += lost
@@ -189,6 +194,7 @@ class _Run:
     def store(self) -> None:
         """Write the quarantine, then the good rows, and check that every row is accounted for."""
         self._reading = ""
+        gone = self._gone_items()
         if "events" in self._good:
             self._key_events()
         if self._bad:
@@ -198,19 +204,38 @@ class _Run:
             if table not in self._good:
                 continue
             rows = pl.concat(self._good.pop(table))
-            self._steps += conflicts(table, rows)
+            read = rows.height
             if table in STATE_IDS:
-                rows = date_states(self._lake, table, rows, self._now)
+                rows = self._states(table, rows)
+            else:
+                self._steps += conflicts(table, rows)
             stored_as = rows.to_arrow().cast(SCHEMAS[table])
             del rows  # a year of events fills half a gigabyte
             self._accepted[table] = self._lake.append_new(table, stored_as)
-            self._duplicates[table] += stored_as.num_rows - self._accepted[table]
+            self._duplicates[table] += read - self._accepted[table]
+        if gone.height:
+            self._gone = self._lake.append_new("items", gone.to_arrow().cast(SCHEMAS["items"]))
         if self._lake.exists("events"):  # all that is known of items and users may be their events
             for table in STATE_IDS:
                 self._lake.make(table)
         for table, numbers in self._tables().items():
             if not numbers.adds_up:
                 raise IngestError(f"expected every row of {table} to be accounted for, received {numbers!r}")
+
+    def _states(self, table: str, rows: pl.DataFrame) -> pl.DataFrame:
+        """The states that say something new, dated."""
+        rows, steps = last_rows(table, rows)
+        self._steps += steps
+        dated = date_states(self._lake, table, rows, self._now)
+        return changed_states(self._lake, table, dated, self._now, full=self._shop.of(table).full)
+
+    def _gone_items(self) -> pl.DataFrame:
+        """What a full catalogue no longer has; nothing where no catalogue was read."""
+        told = self._shop.of("items")
+        if not told.full or "items" not in self._rows_in:
+            return pl.DataFrame()
+        seen = pl.concat([pl.Series([], dtype=pl.String), *self._seen_items])
+        return gone_items(self._lake, seen, self._now, told.most_gone)
 
     def _key_events(self) -> None:
         """Number equal events without ids, and set aside those whose id another event has."""
@@ -255,6 +280,7 @@ class _Run:
             cleaning=dict(sorted(self._steps.items())),
             unreadable=dict(sorted(self._unreadable.items())),
             present={column: self._present[column] for column in sorted(self._unreadable)},
+            gone=self._gone,
             left_out=dict(self._left_out.most_common()),
             warnings=tuple(
                 f"{source}: {column}: {text}" for (source, column), text in self._warnings.items()

@@ -116,7 +116,7 @@ class S3Objects:
         return key.removeprefix(self._prefix).lstrip("/")
 
     def _from_on(self) -> datetime | None:
-        if self._known is None:
+        if self._known is None or self._shop.of("items").full:  # a full catalogue is all of its objects
             return None
         watermark = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=self._known)
         return watermark - timedelta(days=self._shop.look_back_days)
