@@ -201,8 +201,8 @@ def _as_text(names: Sequence[str]) -> pacsv.ConvertOptions:
 def _fitting(line: pacsv.InvalidRow, layout: _Layout) -> str | None:
     """The line with as many values as there are columns, where it differs by empty ones at its end alone."""
     separator = ONE_BYTE if len(layout.separator) > 1 else layout.separator
-    more = line.actual_columns - line.expected_columns
-    text = line.text.rstrip("\r\n")
+    more: int = line.actual_columns - line.expected_columns
+    text: str = line.text.rstrip("\r\n")
     if more > 0 and text.endswith(separator * more):
         return text[:-more]
     if more < 0 and set(layout.names[more:]) <= {*layout.unnamed, *layout.beyond}:
@@ -252,11 +252,12 @@ def _layout(path: Path, shown: str, how: CsvFormat) -> _Layout:
         )
     separator = how.separator or said or _separator_of(header)
     values = _values(header, separator)
+    first: list[str] | None = None if row is None else _values(row, separator)
     if isinstance(how.header, tuple):
         names, first = list(how.header), values
         lines_before -= 1
     elif how.header:
-        names, first = [value.strip() for value in values], None if row is None else _values(row, separator)
+        names = [value.strip() for value in values]
         if len(names) > 1 and all(re.fullmatch(LIKE_DATA, name) for name in names):
             raise IngestError(
                 f"{shown}: expected a line of column names, received {', '.join(names)}, which reads like a "
