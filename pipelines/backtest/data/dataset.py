@@ -7,18 +7,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from pipelines.backtest.data.read import read_file, refuse_repeated
 from pipelines.backtest.data.schema import EVENTS, ITEMS, TEST, USERS, Column
 from pipelines.errors import BacktestError
+from pipelines.training.data import tie_keys
 from serving.bundle import NOT_HISTORY
-
-TIES_SEED = 20_230_517
-"""Seed of the order among events of one user and instant where the file's own order cannot be trusted."""
-
-TELLING_TIES = 20
-"""So many ties, all ascending by item, show that the file was sorted by item and is no log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,40 +77,12 @@ def _optional(path: Path, columns: Sequence[Column], key: str) -> pa.Table | Non
 
 
 def in_order(events: pa.Table) -> pa.Table:
-    """The events by user, then time.
+    """The events by user, then time; those of one user at one instant by a hash of user, item and type.
 
-    Events of one user at one instant stay as the file has them if it is a log: then the order of its rows is
-    that of what happened. Where the file is not in order of time, or was sorted by item within an instant,
-    its order says nothing of time but may tell how items are numbered; then a seeded hash of user, item and
-    type decides.
+    Neither the order of the file's rows nor that of the ids decides: in real files both tell how items are
+    numbered, and leave-one-out would then ask for the item with the highest number.
     """
     users = pc.rank(events["user_id"], tiebreaker="dense").to_numpy().astype(np.int64)
     times = events["event_at"].cast(pa.int64()).to_numpy()
-    as_written = np.lexsort((times, users))
-    if _is_log(events, users, times, as_written):
-        return events.take(pa.array(as_written)).combine_chunks()
-    return events.take(pa.array(np.lexsort((_hashes(events, users), times, users)))).combine_chunks()
-
-
-def _is_log(
-    events: pa.Table, users: NDArray[np.int64], times: NDArray[np.int64], order: NDArray[np.int64]
-) -> bool:
-    by_user = np.argsort(users, kind="stable")
-    if not np.array_equal(by_user, order):
-        return False
-    items = pc.rank(events["item_id"], tiebreaker="dense").to_numpy().astype(np.int64)[order]
-    tied = (np.diff(users[order]) == 0) & (np.diff(times[order]) == 0) & (np.diff(items) != 0)
-    ascending = np.diff(items)[tied] > 0
-    return not (len(ascending) >= TELLING_TIES and bool(ascending.all()))
-
-
-def _hashes(events: pa.Table, users: NDArray[np.int64]) -> NDArray[np.uint64]:
-    """A number for each row that depends on its user, item and type alone."""
-    random = np.random.default_rng(TIES_SEED)
-    mixed = np.zeros(len(users), np.uint64)
-    for column in ("user_id", "item_id", "event_type"):
-        codes = pc.rank(events[column], tiebreaker="dense").to_numpy().astype(np.int64)
-        table = random.integers(0, 2**63, int(codes.max()) + 1, dtype=np.uint64)
-        mixed = (mixed ^ table[codes]) * np.uint64(0x9E3779B97F4A7C15)
-        mixed ^= mixed >> np.uint64(29)
-    return mixed
+    ties = tie_keys(*(events[name] for name in ("user_id", "item_id", "event_type")))
+    return events.take(pa.array(np.lexsort((ties, times, users)))).combine_chunks()

@@ -21,6 +21,7 @@ from .model_split import EvaluationPoint as EvaluationPoint
 from .model_split import LabelledPoint as LabelledPoint
 from .model_split import ModelSplit as ModelSplit
 from .model_split import Wanted as Wanted
+from .tie_order import tie_keys as tie_keys
 from .training_data import PROFILE_VALUES as PROFILE_VALUES
 from .training_data import VALIDATION as VALIDATION
 from .training_data import Requests as Requests
@@ -60,6 +61,7 @@ __all__ = [
     "read_shop",
     "state_instants",
     "states_at",
+    "tie_keys",
     "title_words",
     "type_codes",
 ]

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from pipelines.errors import TrainingError
 from pipelines.lake import Lake
+from pipelines.training.data.tie_order import tie_keys
 from serving.bundle import NOT_HISTORY
 
 TARGETS = ("purchase", "cart", "rating", "view")
@@ -125,8 +126,8 @@ def _interactions(
 ) -> Interactions:
     times = pc.divide(events.column("event_at").cast(pa.int64()), 1_000_000).to_numpy()
     users = pc.index_in(events.column("user_id"), value_set=user_ids).to_numpy()
-    order_of_ids = pc.rank(events.column("event_id"), sort_keys="ascending", tiebreaker="dense").to_numpy()
-    order = np.lexsort((order_of_ids, events.column("event_at").cast(pa.int64()).to_numpy(), users))
+    ties = tie_keys(events.column("event_id"))
+    order = np.lexsort((ties, events.column("event_at").cast(pa.int64()).to_numpy(), users))
     visits = pc.fill_null(events.column("session_id"), pc.binary_join_element_wise("day", _days(times), "-"))
     keys = pc.binary_join_element_wise(events.column("user_id"), visits, "\x1f")
     return Interactions(

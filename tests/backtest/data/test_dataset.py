@@ -1,5 +1,6 @@
 from datetime import date
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -106,26 +107,28 @@ def items_of(tmp_path, rows):
     return "".join(read_dataset(write_folder(tmp_path, events_table(rows))).events["item_id"].to_pylist())
 
 
-def test_a_log_keeps_its_order_within_an_instant(tmp_path):
-    rows = [("a", "z", "view", 0), ("a", "b", "view", 0), ("b", "y", "view", 0), ("a", "m", "view", 0)]
-    assert items_of(tmp_path, rows) == "zbmy"
+NUMBERED = tuple(str(number) for number in range(1, 41))
+PADDED = tuple(f"{number:04d}" for number in range(1, 41))
 
 
-def test_a_file_out_of_order_does_not_decide_ties(tmp_path):
-    rows = [("a", item, "view", 5) for item in "abcdefgh"] + [("a", "z", "view", 0)]
-    forwards, backwards = items_of(tmp_path / "1", rows), items_of(tmp_path / "2", rows[7::-1] + rows[8:])
-    assert forwards == backwards
-    assert forwards[0] == "z"
-    assert sorted(forwards[1:]) == list("abcdefgh")
-    assert forwards[1:] not in ("abcdefgh", "hgfedcba")
-
-
-def test_a_file_sorted_by_item_within_instants_is_no_log(tmp_path):
+@pytest.mark.parametrize("ids", [NUMBERED, PADDED], ids=["whole numbers", "padded"])
+@pytest.mark.parametrize("order", ["ascending", "descending", "by text", "drawn"])
+def test_within_an_instant_neither_rows_nor_ids_decide(tmp_path, ids, order):
     # TRAPS: where ids are numbered by first appearance, their order tells what came later.
-    rows = [("a", item, "view", 0) for item in "abcdefghijklmnopqrstuvwxyz"]
-    read = items_of(tmp_path, rows)
-    assert sorted(read) == list("abcdefghijklmnopqrstuvwxyz")
-    assert read != "abcdefghijklmnopqrstuvwxyz"
+    written = {
+        "ascending": ids,
+        "descending": ids[::-1],
+        "by text": sorted(ids),
+        "drawn": np.random.default_rng(1).permutation(ids).tolist(),
+    }
+    rows = [("a", item, "view", 5) for item in written[order]] + [("a", "0", "view", 0)]
+    read = read_dataset(write_folder(tmp_path / order, events_table(rows))).events["item_id"].to_pylist()
+    again = read_dataset(write_folder(tmp_path / "sorted", events_table([rows[-1], *sorted(rows[:-1])])))
+    assert read == again.events["item_id"].to_pylist(), "the same events are in the same order"
+    assert read[0] == "0", "time decides before all else"
+    assert sorted(read[1:]) == sorted(ids)
+    numbers = np.array([int(item) for item in read[1:]])
+    assert abs(np.corrcoef(numbers, np.arange(40))[0, 1]) < 0.4
 
 
 def test_other_columns_are_passed_over(tmp_path):

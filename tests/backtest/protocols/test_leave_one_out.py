@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from pipelines.backtest.data.dataset import read_dataset
+from pipelines.backtest.models import fit_baselines
 from pipelines.backtest.protocols import leave_one_out
 from pipelines.errors import BacktestError
 from tests.backtest.folders import events_table, write_folder
@@ -112,12 +113,6 @@ def test_other_seeds_draw_other_validation_users_and_the_same_one_the_same(tmp_p
     assert sorted(sum(folds, drawn[0])) == list(range(40))
 
 
-def test_events_at_one_instant_keep_the_order_of_a_log(tmp_path):
-    rows = [("a", item, "view", 0) for item in "qpr"] + [("b", item, "view", 1) for item in "rqp"]
-    made = prepared(read_dataset(write_folder(tmp_path, events_table(rows))))
-    assert told(made.trial, made.test.histories) == ["qp", "rq"]
-
-
 def test_seen_items_may_come_again_only_if_asked(dataset):
     assert prepared(dataset).trial.repeats is False
     assert prepared(dataset, keep_seen=True).trial.repeats is True
@@ -134,3 +129,22 @@ def test_nobody_learns_from_a_test_event(dataset):
     cut = leave_one_out.cut(dataset)
     assert np.flatnonzero(~cut.known).tolist() == [4, 8, 11]
     assert cut.users.to_pylist() == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("width", [0, 4], ids=["whole numbers", "padded"])
+@pytest.mark.parametrize("descending", [False, True])
+def test_popularity_is_chance_where_all_was_bought_at_once_whatever_the_ids(tmp_path, width, descending):
+    # 400 users draw 6 of 200 items at one instant each; 194 items are left for every list of ten.
+    random = np.random.default_rng(7)
+    rows = [
+        (f"u{user:03d}", f"{item:0{width}d}" if width else str(item), "purchase", 10 * user)
+        for user in range(400)
+        for item in sorted(random.choice(200, 6, replace=False).tolist(), reverse=descending)
+    ]
+    dataset = read_dataset(write_folder(tmp_path, events_table(rows)))
+    made = leave_one_out.prepare(dataset, leave_one_out.cut(dataset))
+    model = fit_baselines(made.trial, made.test, ["popularity"], 0)["popularity"]
+    lists = model.lists(10, made.answers.requests)
+    hits = (lists == made.answers.truth.items[:, None]).any(axis=1).mean()
+    # 10 / 195 = .0513 with a standard error of .011.
+    assert 0.018 < hits < 0.085
