@@ -287,3 +287,33 @@ def growth(
         (out / "growth.json").write_text(json.dumps({"shops": shops}, indent=1) + "\n", "utf-8")
         write_plot(shops, out / "growth.svg")
     finish({"shops": shops, "plot": str(out / "growth.svg")}, as_json=as_json)
+
+
+@bench.command()
+@click.option("--items", type=click.IntRange(min=1_000), default=50_000, show_default=True)
+@click.option("--users", type=click.IntRange(min=100), default=100_000, show_default=True)
+@click.option(
+    "--rate",
+    type=click.FloatRange(min=1),
+    default=200.0,
+    show_default=True,
+    help="Lists per second at which latencies are measured.",
+)
+@click.option(
+    "--workers", type=click.IntRange(min=1), help="Serving processes.  [default: one for each core]"
+)
+@click.option("--quick", is_flag=True, help="Measure for seconds only.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+def serve(items: int, users: int, rate: float, workers: int | None, quick: bool, as_json: bool) -> None:
+    """Load on serving, open-loop, from another process: latency, saturation, swaps, overload, memory.
+
+    The release is made from statistics, without a training, and kept in AISLE_HOME for the next run. The same
+    release is measured behind `mlflow models serve`. Latencies count from the instant a request was due.
+    """
+    from pipelines.bench.serve import FULL, QUICK, Size, measure
+    from pipelines.settings import Settings
+
+    folder = Settings().home / "bench-serve"
+    effort = QUICK if quick else FULL
+    told = measure(folder, Size(items, users), rate, effort, Console(quiet=as_json), workers)
+    finish(told, as_json=as_json)

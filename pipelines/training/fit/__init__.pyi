@@ -6,6 +6,7 @@ from .early_stopping import report_validation_to as report_validation_to
 from .layers import Profile as Profile
 from .layers import Standardize as Standardize
 from .litert_export import Parity as Parity
+from .litert_export import convert as convert
 from .paired_test import Figures as Figures
 from .paired_test import paired_z_score as paired_z_score
 from .prefetch import prefetched as prefetched
@@ -17,6 +18,7 @@ __all__ = [
     "Profile",
     "Standardize",
     "Watch",
+    "convert",
     "fit_platt",
     "fit_with_early_stopping",
     "paired_z_score",
