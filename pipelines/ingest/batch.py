@@ -39,6 +39,10 @@ class Batch:
     notation: Notation = field(default_factory=Notation)
     """How the shop writes its values."""
 
+    acknowledged: bool = False
+    """Whether serving has judged the events and said that they are kept: their types are those of its
+    setting, and their times those of its clock."""
+
     marks: DecimalMarks = field(default_factory=DecimalMarks)
     """The decimal marks of the file that the rows come from, shared by its batches."""
 

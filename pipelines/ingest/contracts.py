@@ -95,8 +95,16 @@ class Row(dy.Schema):
     _problem = dy.String(nullable=True, alias=PROBLEM, check=lambda problem: problem.is_null())
 
 
-def contract(table: str, latest: datetime, event_types: Sequence[str] = EVENT_TYPES) -> type[dy.Schema]:
-    """The contract of a table, for what was known until `latest`."""
+def contract(
+    table: str, latest: datetime, event_types: Sequence[str] | None = EVENT_TYPES
+) -> type[dy.Schema]:
+    """The contract of a table, for what was known until `latest`.
+
+    Args:
+        table: Our table.
+        latest: The last instant that can have been.
+        event_types: The types that the shop has; None takes any, where serving has judged the type.
+    """
     match table:
         case "events":
             return _events(latest, event_types)
@@ -108,15 +116,16 @@ def contract(table: str, latest: datetime, event_types: Sequence[str] = EVENT_TY
             return CAMPAIGN_CONTRACTS[table]
 
 
-def _events(latest: datetime, event_types: Sequence[str]) -> type[dy.Schema]:
+def _events(latest: datetime, event_types: Sequence[str] | None) -> type[dy.Schema]:
     """The contract of events that happened until `latest`."""
+    one_of_them = dy.String(nullable=False, check={"known": lambda kind: kind.is_in(list(event_types or ()))})
 
     class Events(Row):
         event_id = _identifier(nullable=True)
         event_at = _instant(latest, EARLIEST)
         user_id = _identifier()
         session_id = _identifier(nullable=True)
-        event_type = dy.String(nullable=False, check={"known": lambda kind: kind.is_in(list(event_types))})
+        event_type = _identifier() if event_types is None else one_of_them
         item_id = _identifier(nullable=True)
         search_query = dy.String(nullable=True)
         quantity = _number()

@@ -102,6 +102,7 @@ class _Run:
             )
             for table in TABLES
         }
+        self._acknowledged = contract("events", datetime.max.replace(tzinfo=UTC), None)
         self._good: dict[str, list[pl.DataFrame]] = {}
         self._bad: list[pl.DataFrame] = []
         self._rows_in: Counter[str] = Counter()
@@ -141,7 +142,8 @@ class _Run:
         if batch.table == "items":
             self._seen_items.append(cleaned.rows["item_id"].drop_nulls())
         rows = self._within_window(cleaned.rows) if batch.table == "events" else cleaned.rows
-        good, bad, lost = screen(batch, rows, self._contracts[batch.table])
+        of_table = self._acknowledged if batch.acknowledged else self._contracts[batch.table]
+        good, bad, lost = screen(batch, rows, of_table)
         self._unreadable += lost
         if bad is not None:
             self._set_aside(batch.table, bad)

@@ -17,6 +17,9 @@ from serving.sessions import RecentEvents
 REMEMBERED_IDS = 500_000
 """Event ids kept to recognise a repeat at once; an older repeat is recognised when it is ingested."""
 
+_Key = tuple[str, str]
+"""Source and id of an event: what tells it from all others, here and in the lake."""
+
 CLOCK_SKEW = timedelta(minutes=10)
 """How far a caller's clock may run ahead."""
 
@@ -48,13 +51,13 @@ class EventIntake:
         self._live = live
         self._clock = clock
         self._event_types = tuple(event_types)
-        self._ids: OrderedDict[str, asyncio.Task[None] | None] = OrderedDict()
+        self._ids: OrderedDict[_Key, asyncio.Task[None] | None] = OrderedDict()
 
     def restore_from_log(self, events: Iterable[Mapping[str, Any]]) -> None:
         """Know again what the log held when the process started."""
         for event in events:
             if isinstance(event.get("event_id"), str):
-                self._know(event["event_id"], None)
+                self._know((str(event.get("source")), event["event_id"]), None)
             if isinstance(event.get("event_at"), str) and isinstance(event.get("user_id"), str):
                 self._live.add([event])
 
@@ -65,25 +68,28 @@ class EventIntake:
             EventLogError: They could not be made durable; none of this batch is kept.
         """
         results: list[IntakeResult] = []
-        rows: dict[str, dict[str, Any]] = {}
+        rows: dict[_Key, dict[str, Any]] = {}
         writing: set[asyncio.Task[None]] = set()
         for index, event in enumerate(batch):
             if isinstance(event, RejectedEvent):
                 results.append(IntakeResult(index, "rejected", reasons=event.reasons))
-            elif reasons := self._reasons_against(event):
+                continue
+            if reasons := self._reasons_against(event):
                 results.append(IntakeResult(index, "rejected", event.event_id, tuple(reasons)))
-            elif event.event_id is not None and (event.event_id in rows or event.event_id in self._ids):
-                if (task := self._ids.get(event.event_id)) is not None:
+                continue
+            event_id = event.event_id or uuid.uuid4().hex
+            key = (event.source, event_id)
+            if key in rows or key in self._ids:
+                if (task := self._ids.get(key)) is not None:
                     writing.add(task)
-                results.append(IntakeResult(index, "duplicate", event.event_id))
+                results.append(IntakeResult(index, "duplicate", event_id))
             else:
-                event_id = event.event_id or uuid.uuid4().hex
-                rows[event_id] = event.row(event_id, self._clock.now())
+                rows[key] = event.row(event_id, self._clock.now())
                 results.append(IntakeResult(index, "accepted", event_id))
         if rows:
             task = asyncio.create_task(self._keep(rows))
-            for event_id in rows:
-                self._know(event_id, task)
+            for key in rows:
+                self._know(key, task)
             writing.add(task)
         for task in writing:
             # Acknowledged means on disk, also for an event that another request is writing just now.
@@ -91,9 +97,7 @@ class EventIntake:
             await asyncio.shield(task)
         return results
 
-    def _reasons_against(self, event: Event | RejectedEvent) -> list[str]:
-        if isinstance(event, RejectedEvent):
-            return list(event.reasons)
+    def _reasons_against(self, event: Event) -> list[str]:
         reasons = []
         if event.event_type not in self._event_types:
             known = ", ".join(self._event_types)
@@ -106,18 +110,18 @@ class EventIntake:
             )
         return reasons
 
-    async def _keep(self, rows: Mapping[str, Mapping[str, Any]]) -> None:
+    async def _keep(self, rows: Mapping[_Key, Mapping[str, Any]]) -> None:
         try:
             await asyncio.wrap_future(self._log.append(list(rows.values())))
         except EventLogError:
-            for event_id in rows:
-                self._ids.pop(event_id, None)
+            for key in rows:
+                self._ids.pop(key, None)
             raise
         self._live.add(rows.values())
-        for event_id in rows:
-            self._ids[event_id] = None
+        for key in rows:
+            self._ids[key] = None
 
-    def _know(self, event_id: str, writing: asyncio.Task[None] | None) -> None:
-        self._ids[event_id] = writing
+    def _know(self, key: _Key, writing: asyncio.Task[None] | None) -> None:
+        self._ids[key] = writing
         if len(self._ids) > REMEMBERED_IDS:
             self._ids.popitem(last=False)

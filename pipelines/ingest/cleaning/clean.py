@@ -207,7 +207,7 @@ def _normalise(values: pl.Series, column: Column, notation: Notation) -> Normali
             instants = _to_instant(values, notation, "UTC")
             return Normalised(instants.values.dt.date(), instants.unreadable)
         case "event_type":
-            return _to_event_type(values, notation.event_types)
+            return _to_event_type(values, notation)
         case "category":
             return to_category(values, notation)
         case "age":
@@ -227,14 +227,13 @@ def _scaled(number: Normalised, factor: float | None) -> Normalised:
     return replace(number, values=(number.values * factor).round(9), steps=number.steps + scaled)
 
 
-def _to_event_type(column: pl.Series, names: Mapping[str, str | None]) -> Normalised:
+def _to_event_type(column: pl.Series, notation: Notation) -> Normalised:
     """Event types in small letters, under the names of the contract; those to be left out keep theirs."""
     text = to_text(column)
-    lower = text.values.str.to_lowercase()
-    unwanted = {name for name, ours in names.items() if ours is None}
-    ours = {**EVENT_TYPE_NAMES, **{theirs: name for theirs, name in names.items() if name is not None}}
-    known = {theirs: name for theirs, name in ours.items() if theirs not in unwanted}
-    values = lower.replace(known)
+    known: dict[str, str | None] = {**EVENT_TYPE_NAMES} if notation.own_event_types else {}
+    known |= notation.event_types
+    values = text.values.str.to_lowercase() if notation.own_event_types else text.values
+    values = values.replace({theirs: ours for theirs, ours in known.items() if ours is not None})
     renamed = Counter({"event types renamed": int((values != text.values).sum())})
     return Normalised(values, text.unreadable, text.steps + renamed)
 

@@ -30,6 +30,9 @@ class Notation:
     event_types: dict[str, str | None] = field(default_factory=dict)
     """The shop's event type, in small letters -> ours; None leaves its events out."""
 
+    own_event_types: bool = True
+    """Whether event types are brought to small letters and to the names of the contract."""
+
     scale: dict[str, float] = field(default_factory=dict)
     """Columns whose numbers are multiplied, such as prices that come in cents."""
 

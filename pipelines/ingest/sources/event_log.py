@@ -9,7 +9,7 @@ import duckdb
 import polars as pl
 
 from pipelines.ingest.batch import READY_JSON, Batch, Broken, Position
-from pipelines.ingest.cleaning import DecimalMarks
+from pipelines.ingest.cleaning import DecimalMarks, Notation
 from pipelines.ingest.columns import TABLES
 
 SEGMENTS = "segment-*.jsonl"
@@ -23,10 +23,14 @@ class EventLogFolder:
     Args:
         folder: Where the segments are; a folder that is not there yet holds no events.
         known: Bytes of each segment that were taken in before.
+        event_types: What a mapping calls event types; serving has judged them, so others stay as they are.
     """
 
-    def __init__(self, folder: Path, known: Mapping[str, int]) -> None:
+    def __init__(
+        self, folder: Path, known: Mapping[str, int], event_types: Mapping[str, str | None] | None = None
+    ) -> None:
         self._folder, self._known = folder, known
+        self._notation = Notation(event_types=dict(event_types or {}), own_event_types=False)
         self._read_until: dict[str, int] = {}
 
     @property
@@ -58,7 +62,15 @@ class EventLogFolder:
         if objects.height:
             content = objects.select(pl.col("line").alias(READY_JSON))
             events = objects.drop("line", "is_object")
-            yield Batch("events", source, events, content, marks=DecimalMarks(declared="."))
+            yield Batch(
+                "events",
+                source,
+                events,
+                content,
+                notation=self._notation,
+                acknowledged=True,
+                marks=DecimalMarks(declared="."),
+            )
         broken = rows.filter(~pl.col("is_object"))["line"]
         if broken.len():
             yield Broken("events", source, tuple(broken), NO_OBJECT)
