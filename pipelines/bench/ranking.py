@@ -11,16 +11,9 @@ from pipelines.backtest.data import CATALOGUE
 from pipelines.backtest.metrics import asked_requests, measure
 from pipelines.backtest.models import list_requests
 from pipelines.backtest.protocols import BacktestSplit, TestAnswers, all_of
-from pipelines.evaluation import GroundTruth
+from pipelines.evaluation import GroundTruth, ItemSets
 from pipelines.runtime import peak_bytes
-from pipelines.training.data import (
-    EvaluationPoint,
-    Histories,
-    Interactions,
-    LabelledPoint,
-    ModelSplit,
-    Wanted,
-)
+from pipelines.training.data import EvaluationPoint, Histories, Interactions, LabelledPoint, ModelSplit
 
 EVENTS_OF_USER = 9
 TRUE_ITEMS = 3
@@ -93,9 +86,9 @@ def _drawn(n_users: int, n_items: int, seed: int) -> tuple[BacktestSplit, Vector
     pairs = np.unique(np.repeat(np.arange(n_users), TRUE_ITEMS) * np.int64(n_items) + wished)
     rows = pairs // n_items
     truth = GroundTruth(
-        pa.array(np.arange(n_users)).cast(pa.string()),
         np.searchsorted(rows, np.arange(n_users + 1)).astype(np.int64),
         (pairs % n_items).astype(np.int32),
+        pa.array(np.arange(n_users)).cast(pa.string()),
         n_items,
     )
     names = pa.array(np.arange(n_items)).cast(pa.string())
@@ -103,7 +96,7 @@ def _drawn(n_users: int, n_items: int, seed: int) -> tuple[BacktestSplit, Vector
     catalogue = pa.table(columns, schema=CATALOGUE)
     groups = pa.array(np.char.add("department ", (np.arange(n_items) % 12).astype(str)))
     catalogue = catalogue.set_column(3, "category", groups)
-    nobody = LabelledPoint(known, histories.take(slice(0, 0)), Wanted(np.zeros(1, np.int64), items[:0]))
+    nobody = LabelledPoint(known, histories.take(slice(0, 0)), ItemSets(np.zeros(1, np.int64), items[:0]))
     trial = ModelSplit(catalogue, n_users, ("view",), ("view",), known, (), nobody, False, seed)
     answers = TestAnswers(truth, np.arange(n_users), {"view": np.ones(len(pairs), bool)})
     vectors = Vectors(random.standard_normal((n_items, DIMENSIONS)).astype(np.float32))

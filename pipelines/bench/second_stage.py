@@ -18,9 +18,16 @@ from pipelines.backtest import BacktestConfig
 from pipelines.backtest.data import read_dataset
 from pipelines.backtest.protocols import find_cut, prepare
 from pipelines.errors import BacktestError
-from pipelines.evaluation import Interval, calibration_error, interval, metrics_of_hits, paired_interval
+from pipelines.evaluation import (
+    Interval,
+    ItemSets,
+    calibration_error,
+    interval,
+    metrics_of_hits,
+    paired_interval,
+)
 from pipelines.training import TEST, Budget, EventTrainingSet, TrainingConfig
-from pipelines.training.data import VALIDATION, LabelledPoint, ModelSplit, Wanted
+from pipelines.training.data import VALIDATION, LabelledPoint, ModelSplit
 
 HELD_OUT_SHARE = 0.5
 """Share of the validation requests that is kept from both sides, to measure them on."""
@@ -160,10 +167,10 @@ def _part(stage: LabelledPoint, chosen: NDArray[np.int64]) -> LabelledPoint:
     )
 
 
-def _wanted(wanted: Wanted, chosen: NDArray[np.int64]) -> Wanted:
+def _wanted(wanted: ItemSets, chosen: NDArray[np.int64]) -> ItemSets:
     rows = np.repeat(np.arange(len(wanted.indptr) - 1), np.diff(wanted.indptr))
     indptr = np.concatenate(([0], np.cumsum(np.diff(wanted.indptr)[chosen]))).astype(np.int64)
-    return Wanted(indptr, wanted.items[np.isin(rows, chosen)])
+    return ItemSets(indptr, wanted.items[np.isin(rows, chosen)])
 
 
 def _ours(material: EventTrainingSet, measured: Any, rows_s: float) -> tuple[Side, float]:

@@ -1,11 +1,13 @@
 """What a demo folder remembers between two starts: which shop it is, and where its clock stood."""
 
-import json
+import contextlib
 import shutil
 from datetime import datetime
 from pathlib import Path
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from serving.events import read_events
 
 KEPT_WHEN_CLEARED = frozenset({"stack.lock", "logs"})
 
@@ -44,10 +46,7 @@ def clear(home: Path) -> None:
 def shop_clock(as_of: datetime, event_log: Path) -> datetime:
     """Where the shop's clock goes on: at `as_of`, or after the newest event that shoppers have left since."""
     newest = as_of
-    for segment in sorted(event_log.glob("segment-*.jsonl")):
-        for line in segment.read_text().splitlines():
-            try:
-                newest = max(newest, datetime.fromisoformat(json.loads(line)["event_at"]))
-            except (ValueError, KeyError):
-                continue  # a torn last line
+    for event in read_events(event_log):
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            newest = max(newest, datetime.fromisoformat(event["event_at"]))
     return newest

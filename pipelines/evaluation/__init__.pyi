@@ -9,11 +9,14 @@ from .calibration import calibration_error as calibration_error
 from .evaluation import Evaluation as Evaluation
 from .evaluation import evaluate as evaluate
 from .ground_truth import GroundTruth as GroundTruth
+from .ground_truth import ItemSets as ItemSets
 from .ground_truth import build_truth as build_truth
 from .ground_truth import events_per_user as events_per_user
 from .ground_truth import instants as instants
+from .ground_truth import positions as positions
 from .item_facts import Catalogue as Catalogue
 from .metrics import metrics_of_hits as metrics_of_hits
+from .metrics import ndcg_of_ranks as ndcg_of_ranks
 from .model_scores import Parity as Parity
 from .model_scores import Scores as Scores
 from .plots import CHAMPION_COLOUR as CHAMPION_COLOUR
@@ -37,6 +40,7 @@ __all__ = [
     "Evaluation",
     "GroundTruth",
     "Interval",
+    "ItemSets",
     "Outcome",
     "Parity",
     "Scores",
@@ -53,8 +57,10 @@ __all__ = [
     "interval",
     "intervals",
     "metrics_of_hits",
+    "ndcg_of_ranks",
     "paired_interval",
     "plain",
+    "positions",
     "rank_scores",
     "render_page",
     "report_content",

@@ -5,6 +5,7 @@ all metrics of all models see the same draws, so differences are paired by const
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +31,10 @@ class Interval:
     high: float
     users: int
     """How many users the mean is over."""
+
+    def to_json(self) -> dict[str, Any]:
+        """`mean` and `ci95`, as documents show it."""
+        return {"mean": self.mean, "ci95": [self.low, self.high]}
 
 
 def interval(

@@ -13,8 +13,29 @@ from pipelines.evaluation.split import Window
 
 
 @dataclass(frozen=True, slots=True)
-class GroundTruth:
-    """Distinct true items per user, in compressed rows: row `u` is `items[indptr[u]:indptr[u + 1]]`.
+class ItemSets:
+    """Distinct items of many requests, in compressed rows: row `u` is `items[indptr[u]:indptr[u + 1]]`."""
+
+    indptr: NDArray[np.int64]
+    """Where each row starts, `[n_rows + 1]`."""
+
+    items: NDArray[np.int32]
+    """Item indices, ascending and distinct within a row."""
+
+    @property
+    def sizes(self) -> NDArray[np.int64]:
+        """Number of items of each row, `[n_rows]`."""
+        return np.diff(self.indptr)
+
+    @property
+    def rows(self) -> NDArray[np.int64]:
+        """The row of every item, `[n_pairs]`."""
+        return np.repeat(np.arange(len(self.indptr) - 1), self.sizes)
+
+
+@dataclass(frozen=True, slots=True)
+class GroundTruth(ItemSets):
+    """The distinct true items of each user.
 
     Items outside the catalogue have an index of `n_items` or above: no list can hit them, and they still
     count among what a perfect list would have had to find.
@@ -23,12 +44,6 @@ class GroundTruth:
     user_ids: pa.StringArray
     """The users, in the order of every other array of the evaluation."""
 
-    indptr: NDArray[np.int64]
-    """Where each row starts, `[n_users + 1]`."""
-
-    items: NDArray[np.int32]
-    """Item indices, ascending and distinct within a row."""
-
     n_items: int
     """Size of the catalogue."""
 
@@ -36,16 +51,6 @@ class GroundTruth:
     def n_users(self) -> int:
         """Number of rows, those without any true item included."""
         return len(self.indptr) - 1
-
-    @property
-    def sizes(self) -> NDArray[np.int64]:
-        """Number of true items of each user, `[n_users]`."""
-        return np.diff(self.indptr)
-
-    @property
-    def rows(self) -> NDArray[np.int64]:
-        """The user row of every true pair, `[n_pairs]`."""
-        return np.repeat(np.arange(self.n_users), self.sizes)
 
     def relevance(self, lists: NDArray[np.integer]) -> NDArray[np.bool_]:
         """Which positions of the lists `[n_users, k]` hold a true item; padding (-1) never does."""
@@ -90,7 +95,7 @@ class GroundTruth:
         self, user_ids: pa.StringArray, rows: NDArray[np.int64], items: NDArray[np.int32]
     ) -> "GroundTruth":
         indptr = np.concatenate(([0], np.cumsum(np.bincount(rows, minlength=len(user_ids)))))
-        return GroundTruth(user_ids, indptr.astype(np.int64), items, self.n_items)
+        return GroundTruth(indptr.astype(np.int64), items, user_ids, self.n_items)
 
 
 def build_truth(
@@ -126,7 +131,7 @@ def build_truth(
     stride = max(len(items), int(columns.max(initial=-1)) + 1, 1)
     pairs = np.unique(rows * stride + columns)
     indptr = np.concatenate(([0], np.cumsum(np.bincount(pairs // stride, minlength=len(users)))))
-    return GroundTruth(users, indptr.astype(np.int64), (pairs % stride).astype(np.int32), len(items))
+    return GroundTruth(indptr.astype(np.int64), (pairs % stride).astype(np.int32), users, len(items))
 
 
 def events_per_user(events: pa.Table, user_ids: Sequence[str] | pa.Array) -> NDArray[np.int64]:

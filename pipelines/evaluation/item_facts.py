@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from pipelines.evaluation.ground_truth import GroundTruth, distinct, instants, positions, strings
 from pipelines.evaluation.split import utc64
+from serving.bundle import CATEGORY_SEPARATOR
 
 HEAD_SHARE = 0.5
 """The head is the fewest, most popular items that hold this share of the wishes before the cutoff."""
@@ -75,7 +76,9 @@ class Catalogue:
         popularity = np.bincount(wished, minlength=len(ids)).astype(np.float64)
         old = known & (at < utc64(cutoff - timedelta(days=NEW_ITEM_DAYS)))
         is_old = np.bincount(items[old if old.any() else known], minlength=len(ids)) > 0
-        encoded = pc.list_element(pc.split_pattern(strings(categories), " > "), 0).dictionary_encode()
+        encoded = pc.list_element(
+            pc.split_pattern(strings(categories), CATEGORY_SEPARATOR), 0
+        ).dictionary_encode()
         codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int32)
         return cls(popularity, _groups(popularity, is_old), codes, tuple(encoded.dictionary.to_pylist()))
 

@@ -74,6 +74,19 @@ def metrics_of_hits(
     return values
 
 
+def ndcg_of_ranks(
+    ranks: NDArray[np.integer], rows: NDArray[np.integer], n_users: int, k: int
+) -> NDArray[np.float64]:
+    """NDCG@k of users `[n_users]` whose true items `[n_pairs]` have these 0-based ranks.
+
+    Every user has at least one true item; equal ranks may occur.
+    """
+    gains = np.where(ranks < k, 1 / np.log2(ranks + 2.0), 0.0)
+    ideal = np.cumsum(1 / np.log2(np.arange(k) + 2.0))
+    counts = np.minimum(np.bincount(rows, minlength=n_users), k)
+    return np.asarray(np.bincount(rows, gains, n_users) / ideal[np.maximum(counts, 1) - 1], np.float64)
+
+
 def recall_curve(hits: NDArray[np.bool_], true_sizes: NDArray[np.integer]) -> NDArray[np.float64]:
     """Mean recall at every k from 1 to the lists' length, `[list_length]`, over users with truth."""
     known = true_sizes > 0

@@ -60,18 +60,6 @@ def rank_scores(
     return np.pad(ranked, ((0, 0), (0, k - ranked.shape[1])), constant_values=-1)
 
 
-def middle_ranks(scores: NDArray[np.floating], targets: NDArray[np.integer]) -> NDArray[np.float64]:
-    """The 1-based rank of one target item in each row of scores `[batch_size, n_items]`.
-
-    Items with an equal score share the middle of their ranks, which is the expectation over all ways to break
-    the tie.
-    """
-    own = np.take_along_axis(scores, targets[:, None].astype(np.int64), axis=1)
-    above = np.count_nonzero(scores > own, axis=1)
-    equal = np.count_nonzero(scores == own, axis=1)
-    return np.asarray(above + (equal + 1) / 2, np.float64)
-
-
 def _top(
     scores: NDArray[np.floating], k: int, seed: int, rows: NDArray[np.integer]
 ) -> tuple[NDArray[np.intp], NDArray[np.uint32]]:

@@ -137,7 +137,7 @@ def _figure(value: float | None, digits: int = 4) -> str:
 
 
 def _interval(found: Interval) -> dict[str, Any]:
-    return {"mean": found.mean, "ci95": [found.low, found.high], "users": found.users}
+    return {**found.to_json(), "users": found.users}
 
 
 def plain(value: Any) -> Any:

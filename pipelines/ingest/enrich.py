@@ -8,7 +8,7 @@ import polars as pl
 from pipelines.ingest.columns import TABLES
 from pipelines.ingest.contracts import EPOCH
 from pipelines.ingest.row_hash import digest
-from pipelines.lake import KEYS, SCHEMAS, Lake
+from pipelines.lake import CATEGORY_SEPARATOR, KEYS, SCHEMAS, Lake
 
 STATE_IDS = {"items": "item_id", "users": "user_id"}
 """Tables whose rows are states that follow one another, and what they are states of."""
@@ -42,7 +42,7 @@ def _complete_events(rows: pl.DataFrame, source: str) -> tuple[pl.DataFrame, Cou
 
 def _complete_items(rows: pl.DataFrame) -> tuple[pl.DataFrame, Counter[str]]:
     """An item without a title is called by its brand and its last category, or by its identifier."""
-    last_category = pl.col("category").str.split(" > ").list.last()
+    last_category = pl.col("category").str.split(CATEGORY_SEPARATOR).list.last()
     made_up = pl.concat_str([pl.col("brand"), last_category], separator=" ", ignore_nulls=True).replace(
         "", None
     )

@@ -5,8 +5,7 @@ Delta keeps no order of rows, and `event_on` is the partition: it stands in the 
 
 import pyarrow as pa
 
-CATEGORY_SEPARATOR = " > "
-"""What stands between the levels of a category path."""
+from serving.bundle import CATEGORY_SEPARATOR as CATEGORY_SEPARATOR
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 

@@ -1,6 +1,7 @@
 from .approval import APPROVAL_TAG as APPROVAL_TAG
 from .approval import Approval as Approval
 from .approval import read_approval as read_approval
+from .catalogue import CATEGORY_SEPARATOR as CATEGORY_SEPARATOR
 from .catalogue import levels_of as levels_of
 from .durable import sync_folder as sync_folder
 from .durable import sync_tree as sync_tree
@@ -44,6 +45,7 @@ from .writer import write_items as write_items
 __all__ = [
     "APPROVAL_TAG",
     "ARRAYS",
+    "CATEGORY_SEPARATOR",
     "DEFAULT_SOURCES",
     "EVENT_WEIGHTS",
     "FORMAT",

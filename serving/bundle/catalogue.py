@@ -11,6 +11,8 @@ import pyarrow.compute as pc
 
 SEPARATOR = ">"
 """Between the levels of a category path, with or without blanks around it."""
+CATEGORY_SEPARATOR = f" {SEPARATOR} "
+"""Between the levels of a category path as we write it."""
 _NO_CODES = np.zeros(0, np.int32)
 
 

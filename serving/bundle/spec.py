@@ -60,17 +60,8 @@ class Spec:
     """Whether an item that a user had before may be offered again."""
     personal_half_life_days: float = 90.0
     """Days after which an event counts half in the sources made from history."""
-    source_weights: Mapping[str, float] = field(
-        default_factory=lambda: {
-            "two_tower": 1.0,
-            "buy_again": 2.0,
-            "item_knn": 1.0,
-            "next_items": 1.0,
-            "content_similar": 0.5,
-            "popularity": 0.5,
-        }
-    )
-    """Each source's share of the C places when the sources are merged."""
+    source_weights: Mapping[str, float] = field(default_factory=dict)
+    """Each source's share of the C places when the sources are merged; its default where it is not named."""
 
     def __post_init__(self) -> None:
         """Refuse numbers and names that no graph could have been made with."""
@@ -90,6 +81,11 @@ class Spec:
             )
         if not self.sources or len(set(self.sources)) != len(self.sources):
             raise BundleError(f"{SPEC}: expected distinct sources, at least one, received {self.sources}.")
+        if unknown := sorted(set(self.source_weights) - {*self.sources, *DEFAULT_SOURCES}):
+            raise BundleError(
+                f"{SPEC}: expected source_weights of {', '.join(self.sources)}, received weights of "
+                f"{', '.join(unknown)}, which are no sources of this release."
+            )
         if not self.event_types or self.code_columns[:1] != ("item",):
             raise BundleError(
                 f"{SPEC}: expected at least one event type and code_columns that start with 'item', "

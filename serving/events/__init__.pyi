@@ -1,6 +1,7 @@
 from .intake import EventIntake as EventIntake
 from .log import EventLog as EventLog
 from .log import read_events as read_events
+from .log import segments as segments
 from .schema import EARLIEST as EARLIEST
 from .schema import EVENT_TYPES as EVENT_TYPES
 from .schema import FLOAT_ID as FLOAT_ID
@@ -37,5 +38,6 @@ __all__ = [
     "canonical_id",
     "is_plausible",
     "read_events",
+    "segments",
     "whole_number_id",
 ]

@@ -7,7 +7,7 @@ from typing import Any
 from tantivy import Document, Index, Schema, SchemaBuilder, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
 from tantivy import Filter as TokenFilter
 
-from serving.bundle import levels_of
+from serving.bundle import CATEGORY_SEPARATOR, levels_of
 
 TEXT_FIELDS: dict[str, float] = {"title": 3.0, "brand": 2.0, "category": 1.5, "description": 0.7}
 """Searched fields and what a match in each counts."""
@@ -49,8 +49,8 @@ def document(row: int, item: dict[str, Any]) -> Document:
                 entry.add_text("surface", segmented(text))
     levels = levels_of(item["category"] or "")[:MAX_LEVELS]
     for level in range(len(levels)):
-        entry.add_text("path", folded_path(" > ".join(levels[: level + 1])))
-        entry.add_text(f"level_{level}", " > ".join(levels[: level + 1]))
+        entry.add_text("path", folded_path(CATEGORY_SEPARATOR.join(levels[: level + 1])))
+        entry.add_text(f"level_{level}", CATEGORY_SEPARATOR.join(levels[: level + 1]))
     if item["brand"]:
         entry.add_text("brand_key", cleaned(item["brand"]).casefold())
         entry.add_text("brand_name", item["brand"])

@@ -5,9 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from serving.bundle import Bundle
-
-SEPARATOR = " > "
+from serving.bundle import CATEGORY_SEPARATOR, Bundle
 
 
 def category_tree(bundle: Bundle) -> list[dict[str, Any]]:
@@ -35,7 +33,7 @@ def category_tree(bundle: Bundle) -> list[dict[str, Any]]:
             "path": department,
             "items": items,
             "children": [
-                {"name": name, "path": f"{department}{SEPARATOR}{name}", "items": count}
+                {"name": name, "path": f"{department}{CATEGORY_SEPARATOR}{name}", "items": count}
                 for name, count in categories.get(department, Counter()).most_common()
             ],
         }

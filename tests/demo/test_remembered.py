@@ -51,5 +51,5 @@ def test_clearing_follows_no_link_out_of_the_folder(tmp_path):
     ids=["no events", "older events", "newer events and a torn last line"],
 )
 def test_the_shops_clock_never_goes_back(tmp_path, lines, expected):
-    (tmp_path / "segment-20180101T000000-1.jsonl").write_text("\n".join(lines))
+    (tmp_path / "segment-00000001-20180101T000000.jsonl").write_text("\n".join(lines))
     assert shop_clock(AS_OF, tmp_path) == expected

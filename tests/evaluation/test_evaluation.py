@@ -16,7 +16,7 @@ CATALOGUE = Catalogue(
     np.array([0, 1, 0, 1, 0], np.int32),
     ("Food", "Garden"),
 )
-TRUTH = GroundTruth(pa.array(list("abcd")), np.array([0, 1, 3, 5, 5]), np.array([0, 1, 2, 0, 4], np.int32), 5)
+TRUTH = GroundTruth(np.array([0, 1, 3, 5, 5]), np.array([0, 1, 2, 0, 4], np.int32), pa.array(list("abcd")), 5)
 HISTORY = np.array([2, 10, 30, 10])
 LISTS = {
     "release": np.array([[0, 1], [2, 1], [4, 3], [0, 1]]),

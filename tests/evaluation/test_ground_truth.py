@@ -125,6 +125,6 @@ def test_lists_that_do_not_fit_are_refused(truth):
 
 
 def test_a_row_can_be_built_by_hand():
-    truth = GroundTruth(pa.array(["a"]), np.array([0, 2]), np.array([1, 4], np.int32), n_items=5)
+    truth = GroundTruth(np.array([0, 2]), np.array([1, 4], np.int32), pa.array(["a"]), n_items=5)
     assert truth.n_users == 1
     assert truth.relevance(np.array([[4, 0, 1]])).tolist() == [[True, False, True]]

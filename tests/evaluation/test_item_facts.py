@@ -62,7 +62,7 @@ def test_the_first_level_of_the_category_path_is_used():
 
 
 def test_slices_are_named_by_group_and_by_the_categories_wished_for():
-    truth = GroundTruth(pa.array(["a", "b"]), np.array([0, 2, 4]), np.array([0, 1, 2, 9], np.int32), 5)
+    truth = GroundTruth(np.array([0, 2, 4]), np.array([0, 1, 2, 9], np.int32), pa.array(["a", "b"]), 5)
     masks = facts().slices(truth)
     assert list(masks) == ["item:head", "item:tail", "item:new", "category:Food", "category:Garden"]
     assert masks["category:Garden"].tolist() == [False, False, True, False, True]

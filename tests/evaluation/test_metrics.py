@@ -17,9 +17,9 @@ N_ITEMS = 12
 def truth_of(*rows, n_items=N_ITEMS):
     sizes = [len(row) for row in rows]
     return GroundTruth(
-        pa.array([f"u{n}" for n in range(len(rows))]),
         np.concatenate(([0], np.cumsum(sizes))).astype(np.int64),
         np.array([item for row in rows for item in sorted(row)], np.int32),
+        pa.array([f"u{n}" for n in range(len(rows))]),
         n_items,
     )
 

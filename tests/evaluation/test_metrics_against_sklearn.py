@@ -23,7 +23,7 @@ def truth_of(relevant):
     rows, items = np.nonzero(relevant)
     indptr = np.searchsorted(rows, np.arange(len(relevant) + 1)).astype(np.int64)
     return GroundTruth(
-        pa.array([f"{user:03d}" for user in range(len(relevant))]), indptr, items.astype(np.int32), N_ITEMS
+        indptr, items.astype(np.int32), pa.array([f"{user:03d}" for user in range(len(relevant))]), N_ITEMS
     )
 
 

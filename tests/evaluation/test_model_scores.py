@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pipelines.errors import EvaluationError
 from pipelines.evaluation.ground_truth import GroundTruth
 from pipelines.evaluation.metrics import evaluate_lists
-from pipelines.evaluation.ranking import middle_ranks, rank_scores
+from pipelines.evaluation.ranking import rank_scores
 
 
 def test_the_best_come_first():
@@ -48,9 +48,9 @@ def test_constant_scores_reach_chance_and_no_more(n_items):
     # TRAPS: ids numbered by first appearance make ties leak; the truth here is the first tenth of all ids.
     users, tenth = 2000, n_items // 10
     truth = GroundTruth(
-        pa.array([str(u) for u in range(users)]),
         np.arange(users + 1) * tenth,
         np.tile(np.arange(tenth, dtype=np.int32), users),
+        pa.array([str(u) for u in range(users)]),
         n_items,
     )
     lists = rank_scores(np.zeros((users, n_items), np.float32), 10)
@@ -92,11 +92,6 @@ def test_nan_and_nothing_to_rank_are_refused():
 
 def test_no_users_give_no_lists():
     assert rank_scores(np.zeros((0, 7)), 3).shape == (0, 3)
-
-
-def test_tied_targets_share_their_middle_rank():
-    scores = np.array([[1.0, 1.0, 1.0, 1.0, 1.0], [5.0, 4.0, 4.0, 1.0, 0.0], [5.0, 4.0, 3.0, 2.0, 1.0]])
-    assert middle_ranks(scores, np.array([4, 2, 0])).tolist() == [3.0, 2.5, 1.0]
 
 
 @settings(max_examples=40)

@@ -28,9 +28,9 @@ def evaluation():
     sizes = np.where(np.arange(USERS) % 8 == 0, 0, 3)
     items = np.concatenate([np.sort(random.choice(N_ITEMS, size, replace=False)) for size in sizes])
     truth = GroundTruth(
-        pa.array([f"u{n}" for n in range(USERS)]),
         np.concatenate(([0], np.cumsum(sizes))),
         items.astype(np.int32),
+        pa.array([f"u{n}" for n in range(USERS)]),
         N_ITEMS,
     )
     catalogue = Catalogue(
@@ -154,7 +154,7 @@ def test_a_report_before_the_gate_shows_no_verdict(evaluation, tmp_path):
 
 
 def test_a_lone_model_without_baselines_can_be_reported(evaluation, tmp_path):
-    truth = GroundTruth(pa.array(["a"]), np.array([0, 1]), np.array([0], np.int32), 3)
+    truth = GroundTruth(np.array([0, 1]), np.array([0], np.int32), pa.array(["a"]), 3)
     catalogue = Catalogue(np.zeros(3), np.zeros(3, np.int8), np.full(3, -1, np.int32), ())
     lone = evaluate(
         {"release": rank_scores(np.eye(3)[:1], 3)},

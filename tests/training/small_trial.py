@@ -5,9 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
+from pipelines.evaluation import ItemSets
 from pipelines.training.data.histories import Histories
 from pipelines.training.data.interactions import Interactions
-from pipelines.training.data.model_split import EvaluationPoint, LabelledPoint, ModelSplit, Wanted
+from pipelines.training.data.model_split import EvaluationPoint, LabelledPoint, ModelSplit
 
 DAY_S = 86_400
 N_ITEMS, N_USERS, N_EVENTS = 120, 240, 9
@@ -26,11 +27,11 @@ def interactions(rows: Sequence[tuple[int, int, int]], types: Sequence[int] | No
     )
 
 
-def wanted(items: Sequence[Sequence[int]]) -> Wanted:
+def wanted(items: Sequence[Sequence[int]]) -> ItemSets:
     """What each of many users took, one list for each."""
     sizes = [len(row) for row in items]
     flat = [item for row in items for item in row]
-    return Wanted(np.concatenate(([0], np.cumsum(sizes))).astype(np.int64), np.array(flat, np.int32))
+    return ItemSets(np.concatenate(([0], np.cumsum(sizes))).astype(np.int64), np.array(flat, np.int32))
 
 
 def catalogue(n_items: int) -> pa.Table:

@@ -2,12 +2,10 @@ from .dataset import Dataset as Dataset
 from .dataset import read_dataset as read_dataset
 from .known import CATALOGUE as CATALOGUE
 from .known import known_shop as known_shop
-from .known import positions as positions
 
 __all__ = [
     "CATALOGUE",
     "Dataset",
     "known_shop",
-    "positions",
     "read_dataset",
 ]

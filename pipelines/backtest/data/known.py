@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipelines.backtest.data.dataset import Dataset
 from pipelines.errors import BacktestError
-from pipelines.training.data import CATALOGUE_SEED, EncodedShop, Interactions
+from pipelines.training.data import EncodedShop, encode_events, whole_catalogue
 
 CATALOGUE = pa.schema(
     [
@@ -53,14 +53,8 @@ def known_shop(
         catalogue=catalogue,
         event_types=event_types,
         target_types=_targets(dataset.name, event_types, target_types),
-        interactions=_interactions(events, user_ids, catalogue["item_id"].combine_chunks(), event_types),
+        interactions=encode_events(events, user_ids, catalogue["item_id"].combine_chunks(), event_types),
     )
-
-
-def positions(values: pa.ChunkedArray | pa.Array, among: pa.Array) -> NDArray[np.int64]:
-    """Position of each value `[n]` among the distinct ones, -1 where it is not there."""
-    found = pc.index_in(values, value_set=among)
-    return np.asarray(pc.fill_null(found, -1).to_numpy(), np.int64)
 
 
 def seconds(instants: pa.ChunkedArray) -> NDArray[np.int64]:
@@ -80,7 +74,7 @@ def _targets(name: str, event_types: Sequence[str], wanted: Sequence[str] | None
 
 
 def _catalogue(items: pa.Table | None, met: pa.ChunkedArray) -> pa.Table:
-    """Described items and those met in events, in a seeded order that does not tell when one was new."""
+    """Described items and those met in events, in the columns of `CATALOGUE`."""
     described = (
         pa.table({"item_id": pa.array([], pa.string())}) if items is None else items
     ).combine_chunks()
@@ -90,32 +84,4 @@ def _catalogue(items: pa.Table | None, met: pa.ChunkedArray) -> pa.Table:
         else pa.nulls(described.num_rows, entry.type)
         for entry in CATALOGUE
     ]
-    table = pa.table(columns, schema=CATALOGUE)
-    ids = pc.unique(met.combine_chunks())
-    bare = ids.filter(pc.invert(pc.is_in(ids, value_set=table["item_id"].combine_chunks())))
-    rest = [pa.nulls(len(bare), entry.type) for entry in CATALOGUE][1:]
-    table = pa.concat_tables([table, pa.table([bare, *rest], schema=CATALOGUE)]).sort_by("item_id")
-    shuffled = np.random.default_rng(CATALOGUE_SEED).permutation(table.num_rows)
-    return table.take(pa.array(shuffled)).combine_chunks()
-
-
-def _interactions(
-    events: pa.Table, user_ids: pa.Array, item_ids: pa.Array, event_types: Sequence[str]
-) -> Interactions:
-    users = positions(events["user_id"], user_ids)
-    times = seconds(events["event_at"])
-    visits = pa.array(times // DAY_S).cast(pa.string())
-    if "session_id" in events.column_names:
-        visits = pc.if_else(pc.is_valid(events["session_id"]), events["session_id"], visits)
-    keys = pc.binary_join_element_wise(events["user_id"], visits, "\x1f")
-    ratings = np.full(len(users), np.nan, np.float32)
-    if "rating" in events.column_names:
-        ratings = events["rating"].to_numpy().astype(np.float32)
-    return Interactions(
-        users=users.astype(np.int32),
-        items=positions(events["item_id"], item_ids).astype(np.int32),
-        types=positions(events["event_type"], pa.array(event_types)).astype(np.int32) + 1,
-        times=times,
-        baskets=pc.rank(keys, tiebreaker="dense").to_numpy().astype(np.int64),
-        ratings=ratings,
-    )
+    return whole_catalogue(pa.table(columns, schema=CATALOGUE), met)

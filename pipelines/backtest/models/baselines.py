@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pipelines.backtest.models.top_k import blocks, list_requests
+from pipelines.backtest.models.top_k import list_requests
 from pipelines.training.baselines import (
     MODELS,
     FitData,
@@ -16,6 +16,7 @@ from pipelines.training.baselines import (
     fit_field,
     reason_against,
     refit_field,
+    score_batches,
 )
 from pipelines.training.data import EvaluationPoint, ModelSplit
 
@@ -106,6 +107,6 @@ def _lists_of(fitted: FittedBaseline, trial: ModelSplit, test: EvaluationPoint) 
 
 def _digest(fitted: FittedBaseline, test: EvaluationPoint, n_items: int) -> str:
     digest = hashlib.blake2b()
-    for part in blocks(np.arange(len(test.histories)), n_items):
+    for part in score_batches(len(test.histories), n_items):
         digest.update(np.ascontiguousarray(fitted.scores(test.histories.take(part))).tobytes())
     return digest.hexdigest()

@@ -5,9 +5,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipelines.backtest.data import positions
 from pipelines.backtest.protocols.split import TestAnswers
-from pipelines.evaluation import GroundTruth
+from pipelines.evaluation import GroundTruth, positions
 
 
 def gather_answers(
@@ -35,7 +34,7 @@ def gather_answers(
     kinds = np.zeros((len(codes.dictionary), len(pairs)), bool)
     kinds[codes.indices.to_numpy(zero_copy_only=False), inverse] = True
     return TestAnswers(
-        truth=GroundTruth(names, indptr.astype(np.int64), (pairs % stride).astype(np.int32), len(item_ids)),
+        truth=GroundTruth(indptr.astype(np.int64), (pairs % stride).astype(np.int32), names, len(item_ids)),
         requests=request_of,
         types=dict(sorted(zip(codes.dictionary.to_pylist(), kinds, strict=True))),
     )

@@ -11,11 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipelines.backtest.data import Dataset, known_shop, positions
+from pipelines.backtest.data import Dataset, known_shop
 from pipelines.backtest.protocols.ground_truth import gather_answers
 from pipelines.backtest.protocols.split import BacktestSplit, Cutoff, all_of
 from pipelines.errors import BacktestError
-from pipelines.training.data import EvaluationPoint, Interactions, LabelledPoint, ModelSplit, Wanted
+from pipelines.evaluation import ItemSets, positions
+from pipelines.training.data import EvaluationPoint, Interactions, LabelledPoint, ModelSplit
 
 LEAST_EVENTS = 3
 """Users with fewer events are trained on whole and not tested."""
@@ -113,5 +114,5 @@ def _labelled(
     return LabelledPoint(
         known=training,
         histories=all_of(training, tested[places]),
-        wanted=Wanted(np.arange(len(items) + 1), items),
+        wanted=ItemSets(np.arange(len(items) + 1), items),
     )

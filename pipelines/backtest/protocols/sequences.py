@@ -7,18 +7,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipelines.backtest.data import Dataset, known_shop, positions
+from pipelines.backtest.data import Dataset, known_shop
 from pipelines.backtest.protocols.ground_truth import gather_answers
 from pipelines.backtest.protocols.split import BacktestSplit, Cutoff, all_of
 from pipelines.errors import BacktestError
-from pipelines.training.data import (
-    EvaluationPoint,
-    Histories,
-    Interactions,
-    LabelledPoint,
-    ModelSplit,
-    Wanted,
-)
+from pipelines.evaluation import ItemSets, positions
+from pipelines.training.data import EvaluationPoint, Histories, Interactions, LabelledPoint, ModelSplit
 
 HELD_SHARE = 0.1
 """Share of the sequences that are kept from learning, for the second stage and for choices."""
@@ -118,7 +112,7 @@ def _labelled(
     return LabelledPoint(
         known=learning,
         histories=replace(histories, users=np.full(len(starts), -1, np.int64)),
-        wanted=Wanted(np.arange(len(starts) + 1), known.items[starts + sizes]),
+        wanted=ItemSets(np.arange(len(starts) + 1), known.items[starts + sizes]),
     )
 
 

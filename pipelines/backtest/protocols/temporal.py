@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from pipelines.backtest.data import Dataset, known_shop, positions
+from pipelines.backtest.data import Dataset, known_shop
 from pipelines.backtest.protocols.ground_truth import gather_answers
 from pipelines.backtest.protocols.split import BacktestSplit, Cutoff, seen_pairs
 from pipelines.errors import BacktestError
-from pipelines.evaluation import TimeSplit, Window, instants, utc64
+from pipelines.evaluation import ItemSets, TimeSplit, Window, instants, positions, utc64
 from pipelines.training.data import (
     EncodedShop,
     EvaluationPoint,
@@ -20,7 +20,6 @@ from pipelines.training.data import (
     Interactions,
     LabelledPoint,
     ModelSplit,
-    Wanted,
 )
 
 
@@ -163,9 +162,9 @@ def _pairs(events: Interactions, n_items: int) -> NDArray[np.int64]:
     return events.users * np.int64(n_items) + events.items
 
 
-def _wanted(taken: Interactions, askers: NDArray[np.int64], n_items: int) -> Wanted:
+def _wanted(taken: Interactions, askers: NDArray[np.int64], n_items: int) -> ItemSets:
     """The distinct items that each of the askers, ascending, took in these events."""
     users, items = np.divmod(np.unique(_pairs(taken, n_items)), n_items)
     asked = np.isin(users, askers)
     ends = np.searchsorted(users[asked], askers, "right")
-    return Wanted(np.concatenate(([0], ends)).astype(np.int64), items[asked].astype(np.int32))
+    return ItemSets(np.concatenate(([0], ends)).astype(np.int64), items[asked].astype(np.int32))

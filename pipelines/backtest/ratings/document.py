@@ -50,7 +50,7 @@ def describe_rated(dataset: Dataset, config: BacktestConfig, rated: Rated) -> di
             "baselines": {name: found[name]["means"] for name in others},
             "baselines_ci95": {name: found[name]["ci95"] for name in others},
             "differences": {
-                name: {"mae": _interval(_paired(apart[model], apart[name], config.seed))} for name in others
+                name: {"mae": _paired(apart[model], apart[name], config.seed).to_json()} for name in others
             },
             "slices": _slices(rated, apart, model),
             "chosen": {BLEND: {"weights_of_folds": [fold.weights for fold in rated.folds]}}
@@ -105,10 +105,6 @@ def _slices(rated: Rated, apart: Mapping[str, Numbers], model: str) -> dict[str,
 
 def _mean(values: Numbers) -> float | None:
     return float(values.mean()) if len(values) else None
-
-
-def _interval(found: Interval) -> dict[str, Any]:
-    return {"mean": found.mean, "ci95": [found.low, found.high]}
 
 
 def _resamples(n: int) -> int:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from pipelines.backtest.config import BacktestConfig
 from pipelines.backtest.data import Dataset
 from pipelines.backtest.ranking_run import Ranked, peak_mb
-from pipelines.evaluation import Interval, plain
+from pipelines.evaluation import plain
 
 
 def describe_ranked(dataset: Dataset, config: BacktestConfig, ranked: Ranked) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def describe_ranked(dataset: Dataset, config: BacktestConfig, ranked: Ranked) ->
             "baselines": {name: evaluation.metrics(name) for name in others},
             "baselines_ci95": {name: evaluation.ci95(name) for name in others},
             "differences": {
-                name: {metric: _interval(found) for metric, found in by_metric.items()}
+                name: {metric: found.to_json() for metric, found in by_metric.items()}
                 for name, by_metric in evaluation.differences(model).items()
             },
             "slices": _slices(ranked),
@@ -90,14 +90,8 @@ def _slices(ranked: Ranked) -> dict[str, Any]:
         name: {
             "users": own.users,
             "metric": ranked.evaluation.headline,
-            "model": _interval(own),
-            "baselines": {
-                other: _interval(slices[name]) for other, slices in found.items() if other != model
-            },
+            "model": own.to_json(),
+            "baselines": {other: slices[name].to_json() for other, slices in found.items() if other != model},
         }
         for name, own in found[model].items()
     }
-
-
-def _interval(found: Interval) -> dict[str, Any]:
-    return {"mean": found.mean, "ci95": [found.low, found.high]}

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.lake import SCHEMAS, Lake
+from serving.bundle import CATEGORY_SEPARATOR
 
 AS_OF = datetime(2024, 5, 1, tzinfo=UTC)
 DAYS = 120
@@ -83,7 +84,7 @@ def _items(items: int) -> pa.Table:
         "title": _named("Item ", numbers),
         "description": _named("This is item ", numbers),
         "category": pc.binary_join_element_wise(
-            _named("Department ", numbers % 10), _named("Aisle ", numbers % 100), " > "
+            _named("Department ", numbers % 10), _named("Aisle ", numbers % 100), CATEGORY_SEPARATOR
         ),
         "brand": _named("Brand ", numbers % 50),
     }

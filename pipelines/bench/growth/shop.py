@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.lake import SCHEMAS, Lake
+from serving.bundle import CATEGORY_SEPARATOR
 
 AS_OF = datetime(2024, 7, 1, tzinfo=UTC)
 DAYS = 180
@@ -76,7 +77,7 @@ def _items(size: int, rng: np.random.Generator) -> pa.Table:
     title = pc.binary_join_element_wise(*(_letters(part) for part in parts), " ")
     departments, shelves = numbers % DEPARTMENTS, rng.integers(0, 20, size)
     category = pc.binary_join_element_wise(
-        _ids("department ", departments), _ids("shelf ", departments * 20 + shelves), " > "
+        _ids("department ", departments), _ids("shelf ", departments * 20 + shelves), CATEGORY_SEPARATOR
     )
     begins_at = pa.scalar(AS_OF - timedelta(days=DAYS + 1), pa.timestamp("us", tz="UTC"))
     return _table(

@@ -8,16 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+from serving.features.online_store import quoted
+
 ROW = "__row"
 """Column that numbers the entity rows, so that the answer can be put in their order."""
 
 AT = "__at"
 """Column with the instants of the entity rows, in microseconds UTC."""
-
-
-def quoted(name: str) -> str:
-    """Return a name as SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def text(value: str) -> str:

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from pipelines.features.offline_store.asof_sql import newest_rows, quoted
+from pipelines.features.offline_store.asof_sql import newest_rows
 from pipelines.features.offline_store.gather import rows_in_order
 from pipelines.features.offline_store.point_in_time import POSITION
 from pipelines.features.offline_store.sources import Scan, between
+from serving.features.online_store import quoted
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,9 +19,10 @@ import pyarrow.compute as pc
 
 from pipelines.errors import FeatureError
 from pipelines.features.offline_store.asof_search import UNKNOWN, AsofIndex, Positions
-from pipelines.features.offline_store.asof_sql import AT, ROW, JoinedView, asof_join, quoted
+from pipelines.features.offline_store.asof_sql import AT, ROW, JoinedView, asof_join
 from pipelines.features.offline_store.gather import picked, rows_in_order
 from pipelines.features.offline_store.row_selection import RowSelection
+from serving.features.online_store import quoted
 
 POSITION = "__position"
 """Column that numbers the feature rows."""

@@ -12,10 +12,11 @@ from feast.infra.offline_stores.file_source import FileSource
 from feast.repo_config import RepoConfig
 
 from pipelines.errors import FeatureError
-from pipelines.features.offline_store.asof_sql import quoted, text
+from pipelines.features.offline_store.asof_sql import text
 from pipelines.features.registry import BUILD_TABLE, last_build, tables_of
 from pipelines.lake import Lake, open_lake
 from pipelines.settings import load_settings
+from serving.features.online_store import quoted
 
 
 def built_versions(config: RepoConfig) -> Mapping[str, int]:

@@ -24,9 +24,10 @@ from feast.repo_config import FeastConfigBaseModel, RepoConfig
 from feast.types import Array
 
 from pipelines.errors import FeatureError
-from pipelines.features.offline_store.asof_sql import JoinedView, asof_join, quoted
+from pipelines.features.offline_store.asof_sql import JoinedView, asof_join
 from pipelines.features.offline_store.entity_rows import entity_rows
 from pipelines.features.offline_store.retrieval_job import AsofRetrievalJob
+from serving.features.online_store import quoted
 
 if TYPE_CHECKING:
     import duckdb

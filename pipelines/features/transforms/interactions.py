@@ -8,8 +8,8 @@ import ibis.expr.types as ir
 from pipelines.features.transforms.calendar import Span, instant_literal, start_of_day
 from pipelines.features.transforms.config import FeatureConfig
 from pipelines.features.transforms.inputs import MICRO, FeatureInputs
-from pipelines.features.transforms.profiles import CATEGORY_SEPARATOR
 from pipelines.features.transforms.windows import changes_of_windows, ratio, running_totals
+from pipelines.lake import CATEGORY_SEPARATOR
 
 WEEK_DAYS = 7
 MONDAY_OFFSET = 3

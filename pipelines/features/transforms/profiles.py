@@ -3,6 +3,7 @@
 import ibis.expr.types as ir
 
 from pipelines.features.transforms.inputs import FeatureInputs
+from pipelines.lake import CATEGORY_SEPARATOR
 
 USER_ATTRIBUTES = (
     "income",
@@ -13,8 +14,6 @@ USER_ATTRIBUTES = (
     "kids_count",
 )
 """Attributes of the form `name:value` in the users' table that become features."""
-
-CATEGORY_SEPARATOR = " > "
 
 
 def user_profile(shop: FeatureInputs) -> ir.Table:

@@ -15,6 +15,7 @@ import polars as pl
 from pipelines.errors import IngestError
 from pipelines.ingest.batch import Batch, Position
 from pipelines.ingest.sources.complete_journey_names import readable
+from pipelines.lake import CATEGORY_SEPARATOR
 
 SOURCE = "complete-journey"
 KNOWN_SINCE = datetime(2016, 12, 31, tzinfo=UTC)
@@ -173,7 +174,7 @@ def _items(products: pl.DataFrame) -> pl.DataFrame:
     path = pl.concat_list("department", "product_category", "product_type").list.drop_nulls()
     titled = names.with_columns(
         kind=kind,
-        path=path.list.unique(maintain_order=True).list.join(" > "),
+        path=path.list.unique(maintain_order=True).list.join(CATEGORY_SEPARATOR),
         title=pl.when(pl.col("size").is_null()).then(kind).otherwise(pl.format("{}, {}", kind, "size")),
         # Varieties are numbered in a scrambled order: the order of product ids tells which are older.
         scrambled=pl.col("product_id").cast(pl.UInt64) * 2_654_435_761 % (1 << 32),

@@ -11,8 +11,8 @@ import polars as pl
 from pipelines.ingest.batch import READY_JSON, Batch, Broken, Position
 from pipelines.ingest.cleaning import DecimalMarks, Notation
 from pipelines.ingest.columns import TABLES
+from serving.events import segments
 
-SEGMENTS = "segment-*.jsonl"
 BYTES_AT_ONCE = 64 * 1024 * 1024
 NO_OBJECT = "the line is no JSON object"
 
@@ -40,7 +40,7 @@ class EventLogFolder:
 
     def read(self) -> Iterator[Batch | Broken]:
         """Every finished line beyond what is known, segment by segment."""
-        for segment in sorted(self._folder.glob(SEGMENTS)):
+        for segment in segments(self._folder):
             start = self._known.get(segment.name, 0)
             if start > segment.stat().st_size:
                 start = 0  # the log was put back to an earlier state; what is known will be duplicates

@@ -5,6 +5,8 @@ from .benchmark import field_lists as field_lists
 from .complements import bought_together as bought_together
 from .content import similar_items as similar_items
 from .evaluate import ValidationSet as ValidationSet
+from .evaluate import ranked_lists as ranked_lists
+from .evaluate import score_batches as score_batches
 from .fit_data import FitData as FitData
 from .fit_data import type_weights as type_weights
 from .interest_matrix import presence as presence
@@ -43,8 +45,10 @@ __all__ = [
     "nearest_items",
     "popularity_at",
     "presence",
+    "ranked_lists",
     "reason_against",
     "refit_field",
+    "score_batches",
     "similar_items",
     "trend_at",
     "type_weights",

@@ -181,6 +181,6 @@ def _judge(material: TrainingSet, past: FitData) -> ValidationSet:
     sizes = np.bincount(np.searchsorted(rows, users[wanted]), minlength=len(rows))
     indptr = np.concatenate(([0], np.cumsum(sizes))).astype(np.int64)
     ids = material.user_ids.take(pa.array(rows))
-    truth = GroundTruth(ids, indptr, items[wanted].astype(np.int32), n_items)
+    truth = GroundTruth(indptr, items[wanted].astype(np.int32), ids, n_items)
     at_s = np.full(len(rows), int(material.split.validation_from.timestamp()))
     return ValidationSet(Histories.of(past.interactions, rows, at_s), truth, material.repeats, seed)

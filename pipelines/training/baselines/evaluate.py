@@ -1,5 +1,6 @@
 """Judging a recommender by the validation requests of a trial."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -14,8 +15,8 @@ from pipelines.training.data import Histories, ModelSplit
 JUDGED_USERS = 2_000
 """Most validation users that a choice is made by."""
 
-SCORE_BATCH_SIZE = 8_000_000
-"""Scores held at once while lists are made."""
+SCORE_BATCH_SIZE = 4_000_000
+"""Scores made together: 16 MB, a size that the allocator reuses; larger arrays are paged in every time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class ValidationSet:
         if len(rows) > JUDGED_USERS:
             rows = np.sort(np.random.default_rng(seed).choice(rows, JUDGED_USERS, replace=False))
         ids = pa.array([str(row) for row in range(len(wanted.indptr) - 1)], pa.string())
-        truth = GroundTruth(ids, wanted.indptr, wanted.items, trial.catalogue.num_rows).take(rows)
+        truth = GroundTruth(wanted.indptr, wanted.items, ids, trial.catalogue.num_rows).take(rows)
         return cls(trial.validation.histories.take(rows), truth, trial.repeats, seed)
 
     def ndcgs(self, recommender: Recommender) -> npt.NDArray[np.float64]:
@@ -51,37 +52,45 @@ class ValidationSet:
         return float(values.mean()) if len(values) else 0.0
 
 
-def is_surely_better(values: npt.NDArray[np.float64], than: npt.NDArray[np.float64]) -> bool:
-    """Whether the mean of paired values `[B]` is higher by more than one standard error of the difference.
-
-    A lead that the draw of the users alone would give is no reason to leave a default.
-    """
-    apart = values - than
-    return bool(len(apart) > 0 and apart.mean() > apart.std() / np.sqrt(len(apart)))
+def score_batches(n_users: int, n_items: int) -> Iterator[slice]:
+    """Users some at a time, so that the scores of all items for them stay small."""
+    step = max(1, min(USER_BATCH_SIZE, SCORE_BATCH_SIZE // max(n_items, 1)))
+    for start in range(0, n_users, step):
+        yield slice(start, min(start + step, n_users))
 
 
 def ranked_lists(
-    recommender: Recommender, histories: Histories, k: int, *, repeats: bool, seed: int = 0
+    recommender: Recommender,
+    histories: Histories,
+    k: int,
+    *,
+    repeats: bool,
+    seed: int = 0,
+    rows: npt.NDArray[np.integer] | None = None,
+    padding: npt.NDArray[np.float32] | None = None,
 ) -> npt.NDArray[np.int32]:
-    """[B, k] the items of the best scores, best first, -1 where the recommender has nothing more to say.
+    """[B, k] the items of the best scores, best first.
 
     Args:
-        recommender: Anything that scores.
+        recommender: Anything that scores; an item of score 0 or less is none that it would offer.
         histories: B users; they are scored some at a time.
         k: Length of the lists.
         repeats: Whether items of the history may be listed.
         seed: Of the shuffle that breaks ties.
+        rows: [B] a number for each user, by which ties are shuffled; their places, if left out.
+        padding: [n_items] scores below 0 of what follows the offered items; -1 ends the list, if left out.
     """
+    rows = np.arange(len(histories)) if rows is None else rows
     lists = np.full((len(histories), k), -1, np.int32)
     start, step = 0, 1
     while start < len(histories):
         part = histories.take(slice(start, start + step))
         scores = recommender.scores(part)
-        scores[scores <= 0] = -np.inf
+        np.copyto(scores, np.float32(-np.inf) if padding is None else padding, where=scores <= 0)
         if not repeats:
             scores[part.rows, part.items] = -np.inf
-        rows = np.arange(start, start + len(part))
-        lists[rows] = rank_scores(scores, k, seed=seed, rows=rows)
+        some = slice(start, start + len(part))
+        lists[some] = rank_scores(scores, k, seed=seed, rows=rows[some])
         start += step
         step = max(1, min(USER_BATCH_SIZE, SCORE_BATCH_SIZE // scores.shape[1]))
     return lists

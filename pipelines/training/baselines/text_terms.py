@@ -6,11 +6,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import scipy.sparse as sp
 
+from serving.bundle import CATEGORY_SEPARATOR
+
 WORDS, PATHS, NAMES = ("title", "description"), ("category",), ("brand",)
 """Columns of text, of paths with levels, and of one name each; `attributes` is a list of values."""
-
-PATH = " > "
-"""Between the levels of a category path."""
 
 BETWEEN_WORDS = r"[^\p{L}\p{N}]+"
 
@@ -73,7 +72,7 @@ def _terms(catalogue: pa.Table, name: str) -> tuple[npt.NDArray[np.int64], pa.Ar
 
 def _levels(paths: pa.Array) -> tuple[npt.NDArray[np.int64], pa.Array]:
     """A term for each level of each path: the levels down to it, so that equal names elsewhere differ."""
-    lists = pc.split_pattern(paths, PATH)
+    lists = pc.split_pattern(paths, CATEGORY_SEPARATOR)
     deepest = pc.max(pc.list_value_length(lists)).as_py() or 0
     found = []
     for depth in range(1, deepest + 1):
@@ -81,7 +80,7 @@ def _levels(paths: pa.Array) -> tuple[npt.NDArray[np.int64], pa.Array]:
             pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False) >= depth
         )
         levels = pc.list_slice(lists.take(pa.array(here)), 0, depth)
-        found.append((here, pc.binary_join(levels, PATH)))
+        found.append((here, pc.binary_join(levels, CATEGORY_SEPARATOR)))
     if not found:
         return np.zeros(0, np.int64), pa.array([], pa.string())
     items = np.concatenate([here for here, _ in found])

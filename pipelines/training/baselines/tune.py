@@ -9,11 +9,15 @@ import numpy as np
 import numpy.typing as npt
 
 from pipelines.errors import WrongUsageError
-from pipelines.training.baselines.evaluate import ValidationSet, is_surely_better
+from pipelines.training.baselines.evaluate import ValidationSet
 from pipelines.training.baselines.fit_data import FitData
 from pipelines.training.baselines.recommender import Recommender, WithFallback
 from pipelines.training.baselines.registry import MODELS, Model, reason_against
 from pipelines.training.data import Histories, Interactions, ModelSplit
+from pipelines.training.fit import paired_z_score
+
+LEAST_LEAD = 1.0
+"""Standard errors by which a setting must lead; a smaller lead may come from the draw of the users alone."""
 
 PADDING = "popularity"
 """Model that speaks where another one has nothing to say."""
@@ -128,7 +132,7 @@ def choose(
             candidate = model.fit(known, **other)
             other_worth = _worth(judge, candidate, padding)
             trials_s, tried = time.perf_counter() - started_s, tried + 1
-            if is_surely_better(other_worth, worth):
+            if paired_z_score(other_worth, worth) > LEAST_LEAD:
                 best, settings, worth = candidate, other, other_worth
         chosen = {
             "settings": settings,

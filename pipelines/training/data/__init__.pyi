@@ -7,10 +7,11 @@ from .feast_training_set import TEST as TEST
 from .feast_training_set import USERS as USERS
 from .feast_training_set import TrainingSet as TrainingSet
 from .histories import Histories as Histories
-from .interactions import CATALOGUE_SEED as CATALOGUE_SEED
 from .interactions import EncodedShop as EncodedShop
 from .interactions import Interactions as Interactions
+from .interactions import encode_events as encode_events
 from .interactions import read_shop as read_shop
+from .interactions import whole_catalogue as whole_catalogue
 from .item_codes import CODE_COLUMNS as CODE_COLUMNS
 from .item_codes import VOCABULARY_WORDS as VOCABULARY_WORDS
 from .item_codes import attribute_codes as attribute_codes
@@ -20,7 +21,6 @@ from .item_codes import title_words as title_words
 from .model_split import EvaluationPoint as EvaluationPoint
 from .model_split import LabelledPoint as LabelledPoint
 from .model_split import ModelSplit as ModelSplit
-from .model_split import Wanted as Wanted
 from .tie_order import tie_keys as tie_keys
 from .training_data import PROFILE_VALUES as PROFILE_VALUES
 from .training_data import VALIDATION as VALIDATION
@@ -32,7 +32,6 @@ from .user_snapshots import state_instants as state_instants
 from .user_snapshots import states_at as states_at
 
 __all__ = [
-    "CATALOGUE_SEED",
     "CODE_COLUMNS",
     "COUNTED",
     "FINAL",
@@ -54,9 +53,9 @@ __all__ = [
     "TrainingData",
     "TrainingSet",
     "UserStates",
-    "Wanted",
     "attribute_codes",
     "code_texts",
+    "encode_events",
     "price_levels",
     "read_shop",
     "state_instants",
@@ -64,4 +63,5 @@ __all__ = [
     "tie_keys",
     "title_words",
     "type_codes",
+    "whole_catalogue",
 ]

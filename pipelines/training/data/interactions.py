@@ -20,6 +20,8 @@ TARGETS = ("purchase", "cart", "rating", "view")
 
 EVENT_COLUMNS = ("event_id", "event_at", "user_id", "session_id", "event_type", "item_id", "rating")
 
+DAY_S = 86_400
+
 CATALOGUE_SEED = 20_170_101
 """Seed of the catalogue's order, which must say nothing about when an item first appeared."""
 
@@ -107,7 +109,9 @@ def read_shop(lake: Lake, as_of: datetime, target_types: Sequence[str] | None = 
         catalogue=catalogue,
         event_types=event_types,
         target_types=_targets(event_types, target_types),
-        interactions=_interactions(events, user_ids, catalogue.column("item_id"), event_types),
+        interactions=encode_events(
+            _in_order(events, user_ids), user_ids, catalogue.column("item_id").combine_chunks(), event_types
+        ),
     )
 
 
@@ -121,32 +125,69 @@ def _targets(event_types: Sequence[str], wanted: Sequence[str] | None) -> tuple[
     return tuple(wanted)
 
 
-def _interactions(
-    events: pa.Table, user_ids: pa.Array, item_ids: pa.ChunkedArray, event_types: Sequence[str]
-) -> Interactions:
-    times = pc.divide(events.column("event_at").cast(pa.int64()), 1_000_000).to_numpy()
+def _in_order(events: pa.Table, user_ids: pa.Array) -> pa.Table:
+    """The events by user, then time, those of one instant in an order that tells nothing."""
     users = pc.index_in(events.column("user_id"), value_set=user_ids).to_numpy()
     ties = tie_keys(events.column("event_id"))
     order = np.lexsort((ties, events.column("event_at").cast(pa.int64()).to_numpy(), users))
-    visits = pc.fill_null(events.column("session_id"), pc.binary_join_element_wise("day", _days(times), "-"))
+    return events.take(pa.array(order))
+
+
+def encode_events(
+    events: pa.Table, user_ids: pa.Array, item_ids: pa.Array, event_types: Sequence[str]
+) -> Interactions:
+    """Events in numbers, row by row; releases and backtests read theirs by this function.
+
+    Args:
+        events: `user_id item_id event_type event_at`, and `session_id` and `rating` where they are known; by
+            user, then time.
+        user_ids: Every user of the events, distinct; a user's number is the place in it.
+        item_ids: Every item of the events, distinct.
+        event_types: Every type of the events; a type's code is its 1-based place.
+    """
+    times = pc.divide(events.column("event_at").cast(pa.int64()), 1_000_000).to_numpy()
+    visits = pc.binary_join_element_wise("day", pa.array(times // DAY_S).cast(pa.string()), "-")
+    if "session_id" in events.column_names:
+        visits = pc.fill_null(events.column("session_id"), visits)
     keys = pc.binary_join_element_wise(events.column("user_id"), visits, "\x1f")
+    ratings = np.full(events.num_rows, np.nan, np.float32)
+    if "rating" in events.column_names:
+        ratings = events.column("rating").to_numpy().astype(np.float32)
+
+    def places(column: str, among: pa.Array) -> npt.NDArray[np.int32]:
+        found = pc.index_in(events.column(column), value_set=among)
+        return np.asarray(found.to_numpy(), np.int32)
+
     return Interactions(
-        users=users[order].astype(np.int32),
-        items=pc.index_in(events.column("item_id"), value_set=item_ids.combine_chunks()).to_numpy()[order],
-        types=pc.index_in(events.column("event_type"), value_set=pa.array(event_types)).to_numpy()[order] + 1,
-        times=times[order],
-        baskets=pc.rank(keys, tiebreaker="dense").to_numpy()[order].astype(np.int64),
-        ratings=events.column("rating").to_numpy()[order].astype(np.float32),
+        users=places("user_id", user_ids),
+        items=places("item_id", item_ids),
+        types=places("event_type", pa.array(event_types, pa.string())) + np.int32(1),
+        times=times,
+        baskets=pc.rank(keys, tiebreaker="dense").to_numpy().astype(np.int64),
+        ratings=ratings,
     )
 
 
-def _days(times: npt.NDArray[np.int64]) -> pa.Array:
-    return pa.array(times // 86_400).cast(pa.string())
+def whole_catalogue(described: pa.Table, met: pa.ChunkedArray) -> pa.Table:
+    """Described items, and those met in events alone, of which nothing but the id is known.
+
+    Args:
+        described: `item_id` and what is known of the items, one row each.
+        met: Ids of the events' items.
+
+    Returns:
+        One row for each item, in a seeded order that says nothing about when an item was new.
+    """
+    ids = pc.unique(met).drop_null()
+    bare = ids.filter(pc.invert(pc.is_in(ids, value_set=described.column("item_id").combine_chunks())))
+    table = pa.concat_tables([described, pa.table({"item_id": bare})], promote_options="default")
+    ordered = table.sort_by("item_id")
+    shuffled = np.random.default_rng(CATALOGUE_SEED).permutation(ordered.num_rows)
+    return ordered.take(pa.array(shuffled)).combine_chunks()
 
 
 def _catalogue(lake: Lake, events: pa.Table, cutoff: pa.Scalar) -> pa.Table:
     """The newest state of each described item and the bare ids of the others, in a seeded order."""
-    met = pc.unique(events.column("item_id"))
     if lake.exists("items"):
         states = lake.dataset("items").to_table(filter=pc.field("updated_at") < cutoff)
         newest = states.sort_by([("item_id", "ascending"), ("updated_at", "ascending")])
@@ -155,10 +196,6 @@ def _catalogue(lake: Lake, events: pa.Table, cutoff: pa.Scalar) -> pa.Table:
         is_last[:-1] = pc.not_equal(ids[:-1], ids[1:]).to_numpy(zero_copy_only=False)
         described = newest.filter(pa.array(is_last)).drop_columns(["updated_at"])
     else:
-        described = pa.table({"item_id": pa.array([], pa.string())})
-    bare = met.filter(pc.invert(pc.is_in(met, value_set=described.column("item_id").combine_chunks())))
-    table = pa.concat_tables(
-        [described, pa.table({"item_id": bare, "title": bare})], promote_options="default"
-    ).sort_by("item_id")
-    shuffled = np.random.default_rng(CATALOGUE_SEED).permutation(table.num_rows)
-    return table.take(pa.array(shuffled)).combine_chunks()
+        nothing = pa.array([], pa.string())
+        described = pa.table({"item_id": nothing, "title": nothing})
+    return whole_catalogue(described, events.column("item_id"))

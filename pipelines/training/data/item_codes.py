@@ -10,14 +10,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from serving.bundle import CATEGORY_SEPARATOR
+
 CATEGORY_LEVELS = 3
 """Levels of the category path that have codes of their own."""
 
 CODE_COLUMNS = ("item", *(f"category_{level}" for level in range(1, CATEGORY_LEVELS + 1)), "brand")
 """Columns of `item_codes`; `item` is the code in the vocabulary of retrieval, 0 = too rare for one."""
-
-PATH = " > "
-"""Between the levels of a category path."""
 
 TITLE_WORDS = 6
 """Words of a title that the item encoder sees."""
@@ -121,9 +120,9 @@ def _texts(catalogue: pa.Table, column: str) -> list[str]:
 
 def _category_levels(paths: Sequence[str]) -> list[list[str]]:
     """Per level the path down to it, "" where a path is shorter."""
-    split = [path.split(PATH) if path else [] for path in paths]
+    split = [path.split(CATEGORY_SEPARATOR) if path else [] for path in paths]
     return [
-        [PATH.join(parts[:level]) if len(parts) >= level else "" for parts in split]
+        [CATEGORY_SEPARATOR.join(parts[:level]) if len(parts) >= level else "" for parts in split]
         for level in range(1, CATEGORY_LEVELS + 1)
     ]
 

@@ -3,22 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
+from pipelines.evaluation import ItemSets
 from pipelines.training.data.histories import Histories
 from pipelines.training.data.interactions import Interactions
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Distinct items that each of B users really took after a request, as compressed rows."""
-
-    indptr: npt.NDArray[np.int64]
-    """[B + 1] user b's are `items[indptr[b]:indptr[b + 1]]`."""
-    items: npt.NDArray[np.int32]
-    """Item indices, ascending and distinct within a user."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +24,9 @@ class EvaluationPoint:
 class LabelledPoint(EvaluationPoint):
     """Requests with what came after them: to learn from or to choose by, never to be tested on."""
 
-    wanted: Wanted
+    wanted: ItemSets
     """What was taken by the types that count as success."""
-    others: Mapping[str, Wanted] = field(default_factory=dict)
+    others: Mapping[str, ItemSets] = field(default_factory=dict)
     """Event type → what was taken by it, for every type that does not count as success."""
 
 

@@ -33,13 +33,6 @@ DAY_S = 86_400.0
 LOG_2 = float(np.log(2.0))
 
 
-def signal_columns(n_codes: int, n_types: int) -> int:
-    """How many signals there are for `n_codes` code columns (vocabulary first) and `n_types` event types."""
-    kinds = n_types + 1 if n_types > 1 else 1
-    width = kinds * (len(HALF_LIVES_DAYS) + 1) + len(PLACE_DECAYS)
-    return n_codes * width + width + len(HALF_LIVES_DAYS) + 2
-
-
 def signals(
     history_codes: Tensor,
     history_types: Tensor,

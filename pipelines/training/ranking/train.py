@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipelines.evaluation import auc, calibration_error
+from pipelines.evaluation import auc, calibration_error, metrics_of_hits
 from pipelines.training.config import RankingConfig
 from pipelines.training.data import VALIDATION, TrainingData
 from pipelines.training.fit import Figures, Standardize, fit_platt, fit_with_early_stopping, prefetched
@@ -262,11 +262,9 @@ def ndcg(scores: npt.NDArray[np.float32], rows: RankingRows, k: int = 10) -> Fig
     if not asked.any():
         return np.zeros(1)
     best = np.argsort(-scores[asked], axis=1, kind="stable")[:, :k]
-    gains = np.nan_to_num(np.take_along_axis(rows.labels[asked, :, 0], best, 1))
-    discounts = 1 / np.log2(np.arange(k) + 2)
-    ideal = np.cumsum(discounts)[np.minimum(rows.wanted[asked], k) - 1]
-    figures: Figures = (gains * discounts[: gains.shape[1]]).sum(axis=1) / ideal
-    return figures
+    hits = np.zeros((len(best), k), bool)
+    hits[:, : best.shape[1]] = np.take_along_axis(np.nan_to_num(rows.labels[asked, :, 0]) > 0, best, 1)
+    return metrics_of_hits(hits, rows.wanted[asked], [k])[f"ndcg@{k}"]
 
 
 def _calibrated(

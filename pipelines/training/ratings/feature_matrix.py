@@ -5,11 +5,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from serving.bundle import CATEGORY_SEPARATOR
+
 LEAST_SHARE, MOST_SHARE = 0.01, 0.99
 """Values of fewer or more of the rows say nothing that could be learned."""
-
-PATH = " > "
-"""Between the levels of a category path, of which the first is used."""
 
 
 def described(table: pa.Table | None, key: str, ids: pa.Array) -> npt.NDArray[np.float64]:
@@ -36,7 +35,7 @@ def described(table: pa.Table | None, key: str, ids: pa.Array) -> npt.NDArray[np
 
 
 def _first_levels(texts: pa.Array) -> pa.Array:
-    return pc.list_element(pc.split_pattern(texts, PATH), 0)
+    return pc.list_element(pc.split_pattern(texts, CATEGORY_SEPARATOR), 0)
 
 
 def _held(values: pa.Array, rows: npt.NDArray[np.int64], n_rows: int) -> npt.NDArray[np.float64]:

@@ -12,7 +12,7 @@ from pipelines.training.fit import Figures, paired_z_score
 from pipelines.training.item_statistics import write_quick_state
 from serving.bundle import Bundle, write_spec
 from serving.engine import Encoder, UserBatch
-from serving.engine.candidates import candidates_by_source, parts_of
+from serving.engine.candidates import candidates_by_source, parts_of, weights_of
 from serving.engine.candidates.merge import merge
 
 LEAST_SHARE = 0.005
@@ -53,7 +53,7 @@ def fit_source_weights(material: TrainingData) -> dict[str, float]:
             found.append(hits.sum(axis=1).astype(np.float64))
         return np.concatenate(offering), np.concatenate(found)
 
-    weights = [spec.source_weights.get(source, 1.0) for source in spec.sources]
+    weights = list(weights_of(spec).values())
     aside = {spec.sources.index(source) for source in redundant_sources(finders(weights)[0], spec.sources)}
     weights = [
         weight * IDLE_WEIGHT_FACTOR if place in aside else weight for place, weight in enumerate(weights)

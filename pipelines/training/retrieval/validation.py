@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.evaluation import ndcg_of_ranks
 from pipelines.training.data import VALIDATION, TrainingData
 from pipelines.training.fit import Figures
 from pipelines.training.retrieval.inference import Encoders
@@ -58,7 +59,7 @@ class ValidationNdcg:
                 scores[at_user, had[at_user, at_event]] = -np.inf
             mine = (self._rows >= start) & (self._rows < start + at_once)
             ranks[mine] = ranks_of(scores, self._rows[mine] - start, self._items[mine])
-        return ndcg(ranks, self._rows, n_users)
+        return ndcg_of_ranks(ranks, self._rows, n_users, LENGTH)
 
 
 def ranks_of(
@@ -69,12 +70,3 @@ def ranks_of(
     best = np.partition(scores, -length, axis=1)[:, -length:]
     ahead = (best[rows] > scores[rows, items][:, None]).sum(axis=1)
     return np.where(ahead < length, ahead, LENGTH)
-
-
-def ndcg(ranks: npt.NDArray[np.int64], rows: npt.NDArray[np.int64], n_users: int) -> Figures:
-    """[U] NDCG@`LENGTH` of users whose items `[T]` have these ranks; every user has one at least."""
-    gains = np.where(ranks < LENGTH, 1 / np.log2(ranks + 2.0), 0.0)
-    ideal = np.cumsum(1 / np.log2(np.arange(LENGTH) + 2.0))
-    counts = np.minimum(np.bincount(rows, minlength=n_users), LENGTH)
-    figures: Figures = np.bincount(rows, gains, n_users) / ideal[np.maximum(counts, 1) - 1]
-    return figures

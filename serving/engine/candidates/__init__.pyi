@@ -4,8 +4,8 @@ from .base import Mask as Mask
 from .base import SourceCandidates as SourceCandidates
 from .popularity import most_popular as most_popular
 from .registry import SOURCES as SOURCES
-from .registry import default_weights as default_weights
 from .registry import source_named as source_named
+from .registry import weights_of as weights_of
 from .retrieve import Candidates as Candidates
 from .retrieve import candidates_by_source as candidates_by_source
 from .retrieve import parts_of as parts_of
@@ -21,11 +21,11 @@ __all__ = [
     "Mask",
     "SourceCandidates",
     "candidates_by_source",
-    "default_weights",
     "most_popular",
     "nearest",
     "parts_of",
     "similarities",
     "source_named",
     "top_columns",
+    "weights_of",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from serving.bundle import Spec
 from serving.engine.candidates.base import CandidateSource
 from serving.engine.candidates.buy_again import BUY_AGAIN
 from serving.engine.candidates.content_similarity import CONTENT_SIMILAR
@@ -34,6 +35,6 @@ def source_named(name: str) -> CandidateSource:
         ) from None
 
 
-def default_weights() -> dict[str, float]:
-    """The weight of each source where training has fitted none."""
-    return {name: source.default_weight for name, source in SOURCES.items()}
+def weights_of(spec: Spec) -> dict[str, float]:
+    """The weight of each source of a release, in the spec's order: what training fitted, else its default."""
+    return {name: spec.source_weights.get(name, source_named(name).default_weight) for name in spec.sources}

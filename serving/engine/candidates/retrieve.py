@@ -15,7 +15,7 @@ from serving.bundle import Bundle
 from serving.engine.candidates.affinity import item_affinity
 from serving.engine.candidates.base import CandidateRequest, SourceCandidates
 from serving.engine.candidates.merge import merge
-from serving.engine.candidates.registry import source_named
+from serving.engine.candidates.registry import source_named, weights_of
 from serving.engine.user_batch import UserBatch
 
 Floats = npt.NDArray[np.float32]
@@ -94,7 +94,7 @@ def _retrieve_part(
     bundle: Bundle, users: UserBatch, queries: Floats | None, limit: int, allowed: Mask | None
 ) -> Candidates:
     offers = candidates_by_source(bundle, users, queries, limit, allowed)
-    weights = [bundle.spec.source_weights.get(source, 1.0) for source in bundle.spec.sources]
+    weights = list(weights_of(bundle.spec).values())
     items, source_scores, source_strengths = merge(offers, weights, limit)
     dots = np.zeros(items.shape, np.float32)
     if queries is not None:

@@ -9,13 +9,14 @@ import pytest
 
 from pipelines.backtest.config import BacktestConfig
 from pipelines.backtest.data.dataset import read_dataset
-from pipelines.backtest.data.known import known_shop, positions
+from pipelines.backtest.data.known import known_shop
 from pipelines.backtest.leak_probe.perturb import PERTURBATIONS
 from pipelines.backtest.leak_probe.probe import probe
 from pipelines.backtest.models.baselines import digest_baselines
 from pipelines.backtest.protocols import registry
 from pipelines.backtest.run import refuse_leaks
 from pipelines.errors import BacktestError
+from pipelines.evaluation import positions
 from pipelines.training.baselines.fit_data import FitData
 from pipelines.training.baselines.popularity import Popularity
 from tests.backtest.folders import drawn_folder

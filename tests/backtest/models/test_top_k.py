@@ -85,9 +85,9 @@ def test_a_constant_model_measures_as_chance_though_ids_are_numbered_by_first_ap
     stage = stage_of([(user, user % 450) for user in range(users)], np.arange(users))
     late = np.arange(450, 500, dtype=np.int32)
     truth = GroundTruth(
-        pa.array([f"{user:04d}" for user in range(users)]),
         np.arange(users + 1) * len(late),
         np.tile(late, users),
+        pa.array([f"{user:04d}" for user in range(users)]),
         n_items,
     )
     lists = list_requests(Constant(n_items, 1.0), stage, n_items, 10, repeats=True)

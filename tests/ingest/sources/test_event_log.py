@@ -36,7 +36,7 @@ def folder(settings: Settings) -> Path:
 
 
 def append(folder: Path, text: str, segment: int = 0) -> None:
-    with (folder / f"segment-20240501T000000-{segment:06d}.jsonl").open("a", encoding="utf-8") as file:
+    with (folder / f"segment-{segment:08d}-20240501T000000.jsonl").open("a", encoding="utf-8") as file:
         file.write(text)
 
 

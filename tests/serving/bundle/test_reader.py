@@ -249,3 +249,9 @@ def test_a_spec_written_with_the_earlier_names_of_sources_means_the_same():
         "content_similar": 0.2,
         "popularity": 0.4,
     }
+
+
+def test_a_weight_of_a_source_that_the_release_does_not_have_is_refused():
+    content = json.loads(json.dumps(SPEC.to_json())) | {"source_weights": {"popularty": 1.0}}
+    with pytest.raises(BundleError, match="received weights of popularty"):
+        Spec.from_json(content)

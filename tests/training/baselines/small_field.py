@@ -3,10 +3,11 @@
 import numpy as np
 import pyarrow as pa
 
+from pipelines.evaluation import ItemSets
 from pipelines.training.baselines.fit_data import FitData
 from pipelines.training.data.histories import Histories
 from pipelines.training.data.interactions import Interactions
-from pipelines.training.data.model_split import LabelledPoint, ModelSplit, Wanted
+from pipelines.training.data.model_split import LabelledPoint, ModelSplit
 
 DAY = 86_400
 ONE_TYPE = np.array([0.0, 1.0])
@@ -78,7 +79,7 @@ def leave_one_out(
     last &= np.bincount(events.users)[events.users] > 1
     learning = events.rows(~last)
     users = events.users[last].astype(np.int64)
-    wanted = Wanted(np.arange(len(users) + 1), events.items[last])
+    wanted = ItemSets(np.arange(len(users) + 1), events.items[last])
     validation = LabelledPoint(learning, Histories.of(learning, users, np.full(len(users), FAR)), wanted)
     shelf = catalogue(n_items) if items is None else items
     return ModelSplit(shelf, n_users, ("purchase",), ("purchase",), learning, (), validation, repeats, seed=0)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from pipelines.training.baselines.evaluate import ValidationSet, is_surely_better
+from pipelines.training.baselines.evaluate import ValidationSet
 from pipelines.training.data.histories import Histories
 from tests.training.baselines.small_field import leave_one_out, sequences
 from tests.training.baselines.test_recommender import Fixed
@@ -48,13 +48,3 @@ def test_a_constant_score_is_worth_what_chance_is():
 
     chance = (1 / np.log2(np.arange(2, 12))).sum() / 19
     assert judge.ndcg(Constant()) == pytest.approx(chance, abs=4 * 0.26 / 20)
-
-
-def test_a_lead_within_one_standard_error_is_none():
-    than = np.zeros(4)
-    # Mean 0.25; spread sqrt(0.1875) = 0.43, over two: a standard error of 0.22.
-    assert is_surely_better(np.array([1.0, 0, 0, 0]), than)
-    # Mean 0.25; spread 0.83, over two: 0.41.
-    assert not is_surely_better(np.array([1.0, 1, -1, 0]), than)
-    assert not is_surely_better(than, than)
-    assert not is_surely_better(np.zeros(0), np.zeros(0))
