@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from serving.clock import Clock
-from serving.events import EventIntake, EventLog, read_events
+from serving.events import EventIntake, EventLog, announce_log, read_events
 from serving.features import UserFeatures
 from serving.metrics import Metrics
 from serving.releases import (
@@ -63,6 +63,7 @@ class Runtime:
             on_commit=metrics.event_commits.observe,
             on_fault=metrics.event_log_faults.inc,
         )
+        _announce(settings)
         releases = Releases(
             Registry(settings.mlflow_uri, settings.model_name, settings.registry_timeout_s),
             ReleaseCache(settings.release_cache),
@@ -106,6 +107,21 @@ class Runtime:
 
     def _restore_events(self) -> None:
         self.intake.restore_from_log(read_events(self.settings.event_folder, RECALLED_BYTES))
+
+
+def _announce(settings: ServingSettings) -> None:
+    """Tell the pipelines where the log is; where the home cannot be written, a line of the log says so."""
+    try:
+        announce_log(settings.home, settings.event_folder)
+    except OSError as error:
+        logger.warning(
+            "the scheduled ingest does not read %s, since %s cannot be written (%s); name it as a source, "
+            "event-log:%s",
+            settings.event_folder,
+            settings.home,
+            error,
+            settings.event_folder,
+        )
 
 
 def _listeners(metrics: Metrics) -> ReleaseObserver:

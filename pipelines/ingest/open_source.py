@@ -17,9 +17,17 @@ from pipelines.ingest.sources import (
 from pipelines.ingest.watermarks import recall
 from pipelines.lake import Lake
 from pipelines.settings import Settings
+from serving.events import announced_logs
 
 DATABASES = ("mysql", "mariadb", "mysql+pymysql", "mariadb+pymysql")
 EVENT_LOG = "event-log"
+
+
+def addresses_of(address: str, settings: Settings) -> list[str]:
+    """The sources that `address` names: `event-log` is every log that serving keeps on this machine."""
+    if address != EVENT_LOG:
+        return [address]
+    return [EVENT_LOG, *(f"{EVENT_LOG}:{folder}" for folder in announced_logs(settings.home))]
 
 
 def open_source(
@@ -36,7 +44,8 @@ def open_source(
         return CompleteJourney()
     if address == EVENT_LOG or address.startswith(f"{EVENT_LOG}:"):
         folder = Path(address.removeprefix(EVENT_LOG).removeprefix(":") or settings.event_log)
-        return EventLogFolder(folder, {} if anew else recall(lake, name_of(folder)))
+        known = {} if anew else recall(lake, name_of(folder))
+        return EventLogFolder(folder, known, shop.event_types)
     if scheme in DATABASES:
         database = DatabaseAddress.parse(address)
         return ShopDatabase(database, shop, window, {} if anew else recall(lake, database.shown))

@@ -1,8 +1,9 @@
-"""`aisle quarantine`: see the rows that broke a contract, and why."""
+"""`aisle quarantine`: see the rows that broke a contract, and why; mend them and take them in again."""
 
 import json
 import sys
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import click
@@ -15,7 +16,7 @@ CONTENT_WIDTH = 120
 
 @click.group()
 def quarantine() -> None:
-    """See the rows that broke a contract, and why."""
+    """See the rows that broke a contract, and why; take them in again."""
 
 
 @quarantine.command("list")
@@ -75,6 +76,56 @@ def show(batch: str | None, table: str | None, limit: int, as_json: bool) -> Non
         [(row["table"], row["reason"], row["source"], _shortened(row["content"])) for row in rows[:limit]],
     )
     console.info(f"{min(limit, len(rows)):,} of {len(rows):,} rows; --json shows them whole")
+
+
+@quarantine.command()
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--batch", help="Only rows of this ingest.")
+@click.option("--table", "table", help="Only rows of this table.")
+def export(file: Path, batch: str | None, table: str | None) -> None:
+    """Write quarantined rows of one table to a new CSV file FILE, to be mended by hand."""
+    from pipelines.ingest.retry import export_rows, quarantined  # loads polars and DuckDB: not for --help
+    from pipelines.lake import open_lake
+    from pipelines.settings import load_settings
+
+    count = export_rows(quarantined(open_lake(load_settings()), batch, table), file)
+    Console().info(f"{count:,} rows in {file}; mend them, then `aisle quarantine retry {file}`")
+
+
+@quarantine.command()
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--batch", help="Only rows of this ingest.")
+@click.option("--table", "table", help="Only rows of this table.")
+@click.option(
+    "--mapping",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="YAML file with the shop's names of tables and columns.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout.")
+def retry(
+    file: Path | None, batch: str | None, table: str | None, mapping: Path | None, as_json: bool
+) -> None:
+    """Take quarantined rows in again, those of FILE as they were mended; each is taken once."""
+    from pipelines.ingest.retry import retry as take_again  # loads polars and DuckDB: not for --help
+    from pipelines.settings import load_settings
+
+    settings = load_settings()
+    report = take_again(
+        settings, file=file, batch=batch, table=table, mapping=mapping or settings.shop_mapping
+    )
+    if as_json:
+        finish({"ok": True, **report.model_dump(mode="json")}, as_json=True)
+        return
+    console = Console()
+    taken = report.ingest
+    console.info(
+        f"{taken.accepted:,} rows taken in, {taken.duplicates:,} known already, {taken.quarantined:,} still "
+        f"refused; {report.released:,} left the quarantine"
+    )
+    if taken.reasons:
+        console.table(("rows", "refused because"), [(f"{n:,}", why) for why, n in taken.reasons.items()])
+    for where, why in report.skipped.items():
+        console.info(f"not tried: {where}: {why}")
 
 
 def _rows() -> list[dict[str, str]]:

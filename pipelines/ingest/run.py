@@ -22,7 +22,7 @@ from pipelines.ingest.contracts import contract
 from pipelines.ingest.enrich import STATE_IDS, complete, conflicts, date_states
 from pipelines.ingest.event_keys import compare_keys, number_repeats
 from pipelines.ingest.mapping import Mapping, load_mapping
-from pipelines.ingest.open_source import open_source
+from pipelines.ingest.open_source import addresses_of, open_source
 from pipelines.ingest.quarantine import not_even_rows, screen, seal
 from pipelines.ingest.report import IngestReport, TableReport
 from pipelines.ingest.states import changed_states, gone_items, last_rows
@@ -65,9 +65,10 @@ def ingest(
     shop = load_mapping(mapping) if isinstance(mapping, Path) else mapping or Mapping()
     lake = open_lake(settings)
     window = Window(_utc(since), _utc(until))
-    addresses = [source] if isinstance(source, str | Path) else list(source)
-    sources = [open_source(str(each), settings, lake, shop, window, full=full) for each in addresses]
-    run = _Run(lake, shop, window, now)
+    named = [source] if isinstance(source, str | Path) else list(source)
+    addresses = [address for each in named for address in addresses_of(str(each), settings)]
+    sources = [open_source(each, settings, lake, shop, window, full=full) for each in addresses]
+    run = Run(lake, shop, window, now)
     for each in sources:
         run.take_in(each)
     run.store()
@@ -90,7 +91,7 @@ def _utc(instant: datetime | None) -> datetime | None:
     return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 
-class _Run:
+class Run:
     """What an ingest has read so far, and then has stored."""
 
     def __init__(self, lake: Lake, shop: Mapping, window: Window, now: datetime) -> None:
@@ -110,6 +111,7 @@ class _Run:
         self._duplicates: Counter[str] = Counter()
         self._quarantined: Counter[str] = Counter()
         self._steps: Counter[str] = Counter()
+        self.sealed = pl.Series([], dtype=pl.String)
         self._rows_of: Counter[tuple[str, str]] = Counter()
         self._refused_of: Counter[tuple[str, str]] = Counter()
         self._unreadable: Counter[str] = Counter()
@@ -201,6 +203,7 @@ class _Run:
             self._key_events()
         if self._bad:
             sealed = seal(self._bad, self._batch_id, self._now)
+            self.sealed = sealed["quarantine_id"]
             self._lake.append_new("quarantine", sealed.to_arrow().cast(SCHEMAS["quarantine"]))
         for table in TABLES:
             if table not in self._good:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -176,6 +176,26 @@ class Lake:
                 storage_options=self._storage_options,
             )
 
+    def remove(self, table: str, column: str, values: pl.Series) -> int:
+        """Take the rows out whose `column` holds one of the values, and return how many that were.
+
+        The whole table is written anew, so it should be a small one. Earlier versions still have the rows.
+        """
+        # delta-rs' own `delete` writes files whose texts Arrow's filters cannot compare.
+        for attempt in range(COMMIT_ATTEMPTS):
+            stored = self._open(table)
+            rows = _frame(self._scan(stored).to_table())
+            kept = rows.join(values.alias(column).to_frame(), on=column, how="anti", maintain_order="left")
+            if kept.height == rows.height:
+                return 0
+            if self._commit(stored, kept.to_arrow().cast(pa.schema(stored.schema())), mode="overwrite"):
+                return rows.height - kept.height
+            time.sleep(min(0.02 * (attempt + 1), 0.5))
+        raise LakeError(
+            f"Table {table} under {self._root} was changed by others during each of {COMMIT_ATTEMPTS} "
+            "attempts to take rows out, expected to get through. Try again when fewer writers are at work."
+        )
+
     def _address(self, table: str) -> str:
         return f"{self._root}/{table}"
 
@@ -225,12 +245,12 @@ class Lake:
             frame = frame.join(_frame(known), on=list(keys), how="anti")
         return frame
 
-    def _commit(self, stored: DeltaTable, rows: pa.Table) -> bool:
-        """Append on top of the version that was read; False when another writer was faster."""
+    def _commit(
+        self, stored: DeltaTable, rows: pa.Table, mode: Literal["append", "overwrite"] = "append"
+    ) -> bool:
+        """Write on top of the version that was read; False when another writer was faster."""
         try:
-            write_deltalake(
-                stored, rows, mode="append", commit_properties=CommitProperties(max_commit_retries=0)
-            )
+            write_deltalake(stored, rows, mode=mode, commit_properties=CommitProperties(max_commit_retries=0))
         except CommitFailedError:
             return False
         except (DeltaError, OSError) as error:

@@ -1,3 +1,5 @@
+from .folders import announce_log as announce_log
+from .folders import announced_logs as announced_logs
 from .intake import EventIntake as EventIntake
 from .log import EventLog as EventLog
 from .log import read_events as read_events
@@ -35,6 +37,8 @@ __all__ = [
     "EventIntake",
     "EventLog",
     "RejectedEvent",
+    "announce_log",
+    "announced_logs",
     "canonical_id",
     "is_plausible",
     "read_events",

@@ -5,6 +5,7 @@ import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.fs as pafs
 import pytest
@@ -120,6 +121,17 @@ def test_a_table_is_replaced_whole_or_where_a_condition_holds(lake: Lake):
     assert sorted(lake.read("counts")["value"].to_pylist()) == [1, 20]
     lake.replace("counts", rows(first, 7))
     assert lake.read("counts")["value"].to_pylist() == [7]
+
+
+def test_rows_are_taken_out_by_a_value_and_the_others_can_still_be_found(lake: Lake):
+    rows = pa.table({"id": ["a", "b", "b", "c"], "n": [1, 2, 3, 4]})
+    lake.append("notes", rows)
+    assert lake.remove("notes", "id", pl.Series(["b", "x"])) == 2
+    assert lake.remove("notes", "id", pl.Series(["x"])) == 0
+    assert lake.remove("notes", "id", pl.Series(["a"])) == 1
+    assert lake.rows_with("notes", "id", pl.Series(["c"])).rows() == [("c", 4)]
+    assert lake.append_new("notes", rows, key="id") == 2
+    assert lake.read("notes", version=1).num_rows == 4
 
 
 def test_a_missing_table_says_what_to_do(lake: Lake):

@@ -89,6 +89,14 @@ def _texts(block: bytes) -> list[str]:
     return [line for line in block.decode("utf-8-sig").split("\n") if line.strip()]
 
 
+def frame_of_objects(lines: Sequence[str], shown: str) -> pl.DataFrame:
+    """JSON objects as rows, in their order, with a column for every value of the nested ones."""
+    rows = pl.DataFrame({"line": lines}, schema={"line": pl.String})
+    with duckdb.connect() as connection:
+        leaves, _ = _structure(connection, rows, shown)
+        return _extract(connection, rows, leaves)
+
+
 def _piece(lines: list[str], shown: str) -> JsonPiece:
     given = pl.DataFrame({"line": lines})
     with duckdb.connect() as connection:

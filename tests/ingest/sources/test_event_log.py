@@ -10,6 +10,7 @@ import pytest
 from pipelines.ingest.report import IngestReport
 from pipelines.lake import Lake
 from pipelines.settings import Settings
+from serving.events import announce_log, announced_logs
 from serving.events.log import EventLog
 
 TakeIn = Callable[..., IngestReport]
@@ -95,4 +96,18 @@ def test_a_log_in_another_folder_is_named(take_in: TakeIn, tmp_path: Path):
 
 
 def test_a_log_that_is_not_there_yet_holds_no_events(take_in: TakeIn):
+    assert take_in("event-log").rows_in == 0
+
+
+def test_logs_that_serving_keeps_elsewhere_are_read_with_the_usual_one(
+    take_in: TakeIn, settings: Settings, folder: Path, tmp_path: Path
+):
+    elsewhere = tmp_path / "second"
+    elsewhere.mkdir()
+    append(folder, json.dumps(event(1)) + "\n")
+    append(elsewhere, json.dumps(event(2)) + "\n")
+    for log in (folder, elsewhere, elsewhere, tmp_path / "gone"):
+        announce_log(settings.home, log)
+    assert announced_logs(settings.home) == sorted([tmp_path / "gone", elsewhere])
+    assert take_in("event-log").accepted == 2
     assert take_in("event-log").rows_in == 0
