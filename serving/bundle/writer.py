@@ -12,6 +12,9 @@ from serving.bundle.layout import ARRAYS, ITEM_COLUMNS, ITEMS
 from serving.errors import BundleError
 
 _REQUIRED = ("item_id", "title")
+UNNAMED = "Unnamed item"
+"""Title of an item that is in no catalogue, where a reason or a page must call it something."""
+
 _DEFAULTS: dict[str, object] = {"available": True}
 
 
@@ -58,6 +61,9 @@ def check_values(name: str, array: npt.NDArray[np.generic]) -> None:
 def write_items(directory: Path, items: pa.Table) -> None:
     """Write `items.parquet`; optional columns that are missing are filled with null.
 
+    An item without a title is known from events alone. Where others have titles, it is not in the catalogue,
+    and is not offered; in a shop without a catalogue, all items are called by their ids.
+
     Args:
         directory: The bundle under construction.
         items: The catalogue, one row per item; columns beyond the contract are left out.
@@ -83,7 +89,11 @@ def write_items(directory: Path, items: pa.Table) -> None:
             f"{ITEMS}: expected one row per item_id, received {items.num_rows} rows with "
             f"{pc.count_distinct(ids).as_py()} ids and {ids.null_count} nulls."
         )
-    table = pa.table(columns).set_column(
-        1, "title", pc.if_else(pc.is_null(columns["title"]), ids, columns["title"])
-    )
+    unnamed = pc.is_null(columns["title"])
+    if pc.all(unnamed).as_py():
+        columns["title"] = ids
+    else:
+        columns["title"] = pc.fill_null(columns["title"], UNNAMED)
+        columns["available"] = pc.and_(columns["available"], pc.invert(unnamed))
+    table = pa.table(columns)
     pq.write_table(table.combine_chunks(), directory / ITEMS, compression="zstd")

@@ -232,9 +232,18 @@ def test_a_catalogue_without_one_id_per_item_is_not_written(tmp_path: Path, item
         write_items(tmp_path, items)
 
 
-def test_an_item_without_title_is_called_by_its_id(tmp_path: Path):
-    write_items(tmp_path, pa.table({"item_id": ["a", "b"], "title": ["x", None]}))
-    assert pq.read_table(tmp_path / "items.parquet")["title"].to_pylist() == ["x", "b"]
+def test_an_item_that_only_events_know_is_neither_offered_nor_shown_as_its_id(tmp_path: Path):
+    write_items(tmp_path, pa.table({"item_id": ["a", "b"], "title": ["x", None], "available": [True, True]}))
+    stored = pq.read_table(tmp_path / "items.parquet")
+    assert stored["title"].to_pylist() == ["x", "Unnamed item"]
+    assert stored["available"].to_pylist() == [True, False]
+
+
+def test_the_items_of_a_shop_without_a_catalogue_are_called_by_their_ids(tmp_path: Path):
+    write_items(tmp_path, pa.table({"item_id": ["a", "b"], "title": pa.array([None, None], pa.string())}))
+    stored = pq.read_table(tmp_path / "items.parquet")
+    assert stored["title"].to_pylist() == ["a", "b"]
+    assert stored["available"].to_pylist() == [True, True]
 
 
 def test_a_spec_written_with_the_earlier_names_of_sources_means_the_same():
