@@ -8,7 +8,7 @@ from fastapi import FastAPI
 
 from serving.api import RequestMiddleware, problems
 from serving.api.routes import catalog, events, operations, recommendations
-from serving.runtime import Runtime
+from serving.runtime import PoolPart, Runtime
 from serving.settings import ServingSettings, check_exposure
 from serving.storefront import pages
 
@@ -20,15 +20,19 @@ Errors are problem details (RFC 9457): they say what was expected, what was rece
 """
 
 
-def create_app(settings: ServingSettings) -> FastAPI:
+def create_app(settings: ServingSettings, part: PoolPart | None = None) -> FastAPI:
     """The application of one serving process.
+
+    Args:
+        settings: How it serves.
+        part: Its part in a pool of workers; None for a process of its own.
 
     Raises:
         ConfigurationError: The settings cannot be right together.
         EventLogError: Events could not be kept.
     """
     check_exposure(settings)
-    shop = Runtime.open(settings)
+    shop = Runtime.open(settings, part)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Self
 
 from serving.clock import Clock
-from serving.events import EventIntake, EventLog, announce_log, read_events
+from serving.compute_threads import Workers
+from serving.events import EventIntake, EventLog, LogFollower, LogProgress, announce_log, read_events
 from serving.features import UserFeatures
 from serving.metrics import Metrics
 from serving.releases import (
+    Leadership,
     Refusal,
     Registry,
     RegistryState,
@@ -22,7 +24,6 @@ from serving.service import RecommendationService
 from serving.sessions import RecentEvents
 from serving.settings import ServingSettings
 from serving.storefront import Shoppers
-from serving.worker_pool import Workers
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +32,18 @@ RECALLED_BYTES = 128 * 1024 * 1024
 
 FEATURES_WAIT_S = 10.0
 """How long a start waits for the feature store before it goes on without."""
+
+
+@dataclass(frozen=True)
+class PoolPart:
+    """One worker's part in a pool, made before the workers are forked."""
+
+    number: int
+    """Of this worker, from 0."""
+    progress: LogProgress
+    """How far each worker's events are on disk."""
+    clock: Clock
+    """The one clock of all."""
 
 
 @dataclass(frozen=True)
@@ -47,32 +60,44 @@ class Runtime:
     answers: RecommendationService
     shoppers: Shoppers
     workers: Workers
+    follower: LogFollower | None = None
+    """What other workers of a pool acknowledge; None in a process of its own."""
 
     @classmethod
-    def open(cls, settings: ServingSettings) -> Self:
+    def open(cls, settings: ServingSettings, part: PoolPart | None = None) -> Self:
         """Build the parts; only the event log runs yet.
+
+        Args:
+            settings: Of all workers.
+            part: This one's part in a pool; None for a process of its own.
 
         Raises:
             EventLogError: Events cannot be written to disk.
         """
-        clock = Clock(settings.clock_start_at)
+        clock = Clock(settings.clock_start_at) if part is None else part.clock
         metrics = Metrics()
         live = RecentEvents(settings.live_events_per_user, settings.live_users)
         event_log = EventLog(
             settings.event_folder,
             on_commit=metrics.event_commits.observe,
             on_fault=metrics.event_log_faults.inc,
+            shared=None if part is None else (part.progress, part.number),
         )
         _announce(settings)
+        intake = EventIntake(event_log, live, clock, settings.event_types)
+        follower = None
+        if part is not None:
+            follower = LogFollower(settings.event_folder, event_log, part.progress, intake.learn)
         releases = Releases(
             Registry(settings.mlflow_uri, settings.model_name, settings.registry_timeout_s),
             ReleaseCache(settings.release_cache),
             settings.release_keys,
             _listeners(metrics),
             require_approval=settings.require_approval,
+            leadership=None if part is None else Leadership(settings.release_cache),
         )
         features = UserFeatures(settings)
-        metrics.live_users.set_function(lambda: len(live))
+        metrics.before_exposition = lambda: metrics.live_users.set(len(live))
         return cls(
             settings=settings,
             clock=clock,
@@ -80,15 +105,23 @@ class Runtime:
             releases=releases,
             features=features,
             event_log=event_log,
-            intake=EventIntake(event_log, live, clock, settings.event_types),
-            answers=RecommendationService(releases, features, live, clock, metrics),
+            intake=intake,
+            answers=RecommendationService(
+                releases, features, live, clock, metrics, follower.catch_up if follower else lambda: None
+            ),
             shoppers=Shoppers(settings.shoppers_file, live),
             workers=Workers(
                 settings.worker_threads,
                 settings.max_waiting,
                 metrics.stage_seconds.labels("wait").observe,
             ),
+            follower=follower,
         )
+
+    async def catch_up(self) -> None:
+        """Know what other workers acknowledged until now."""
+        if self.follower is not None and self.follower.is_behind:
+            await asyncio.to_thread(self.follower.catch_up)
 
     async def start(self) -> None:
         """Restore recent events and the last release, then begin to follow the registry."""
@@ -101,12 +134,18 @@ class Runtime:
     async def stop(self) -> None:
         """Stop every part; acknowledged events are already on disk."""
         await asyncio.to_thread(self.releases.stop)
+        if self.follower is not None:
+            await asyncio.to_thread(self.follower.stop)
         self.features.stop()
         await asyncio.to_thread(self.workers.stop)
         await asyncio.to_thread(self.event_log.close)
 
     def _restore_events(self) -> None:
-        self.intake.restore_from_log(read_events(self.settings.event_folder, RECALLED_BYTES))
+        if self.follower is None:
+            self.intake.learn(read_events(self.settings.event_folder, RECALLED_BYTES))
+        else:
+            self.follower.restore(RECALLED_BYTES)
+            self.follower.start()
 
 
 def _announce(settings: ServingSettings) -> None:

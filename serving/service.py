@@ -1,7 +1,7 @@
 """Answers list and search requests from the served release, and says what was degraded."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -27,6 +27,8 @@ class RecommendationService:
     live: RecentEvents
     clock: Clock
     metrics: Metrics
+    catch_up: Callable[[], None] = lambda: None
+    """Learns what other workers acknowledged until now."""
 
     def recommend(
         self, user_id: str | None, request: RecommendationRequest, language: str = "en"
@@ -36,6 +38,7 @@ class RecommendationService:
         Raises:
             NoReleaseError: There is no release, and nothing popular is known either.
         """
+        self.catch_up()
         release = self.releases.current
         if release is None:
             return self._popular(request, language)
@@ -55,6 +58,7 @@ class RecommendationService:
         Raises:
             NoReleaseError: There is no release, and so no index.
         """
+        self.catch_up()
         release = self._release()
         user, degraded = self._user(release, user_id)
         started = time.perf_counter()

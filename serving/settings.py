@@ -98,11 +98,14 @@ class ServingSettings(BaseSettings):
     """Instant at which the shop's clock starts with the process, for replayed data; unset, the machine's
     clock."""
 
+    workers: Annotated[int, Field(ge=1, le=256)] | None = None
+    """Processes that answer behind the one address; unset, one for each core."""
+
     worker_threads: Annotated[int, Field(ge=1, le=64)] = 2
-    """Threads that compute lists; about one for each core."""
+    """Threads of each process that compute lists."""
 
     max_waiting: Annotated[int, Field(ge=1)] = 64
-    """Requests for lists that may wait for a thread; the next ones are told to come back."""
+    """Requests for lists that may wait for a thread of a process; the next ones are told to come back."""
 
     max_body_bytes: Annotated[int, Field(ge=1024, le=64 * 1024 * 1024)] = 1024 * 1024
     """Largest request body that is read."""

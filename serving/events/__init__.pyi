@@ -1,9 +1,12 @@
 from .folders import announce_log as announce_log
 from .folders import announced_logs as announced_logs
+from .follower import LogFollower as LogFollower
 from .intake import EventIntake as EventIntake
 from .log import EventLog as EventLog
+from .log import own_folder as own_folder
 from .log import read_events as read_events
 from .log import segments as segments
+from .progress import LogProgress as LogProgress
 from .schema import EARLIEST as EARLIEST
 from .schema import EVENT_TYPES as EVENT_TYPES
 from .schema import FLOAT_ID as FLOAT_ID
@@ -36,11 +39,14 @@ __all__ = [
     "Event",
     "EventIntake",
     "EventLog",
+    "LogFollower",
+    "LogProgress",
     "RejectedEvent",
     "announce_log",
     "announced_logs",
     "canonical_id",
     "is_plausible",
+    "own_folder",
     "read_events",
     "segments",
     "whole_number_id",

@@ -53,8 +53,11 @@ class EventIntake:
         self._event_types = tuple(event_types)
         self._ids: OrderedDict[_Key, asyncio.Task[None] | None] = OrderedDict()
 
-    def restore_from_log(self, events: Iterable[Mapping[str, Any]]) -> None:
-        """Know again what the log held when the process started."""
+    def learn(self, events: Iterable[Mapping[str, Any]]) -> None:
+        """Know events that are in the log: those of before the process started, and of other workers.
+
+        The one method that any thread may call.
+        """
         for event in events:
             if isinstance(event.get("event_id"), str):
                 self._know((str(event.get("source")), event["event_id"]), None)

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +24,7 @@ from typing import IO, Any, Self
 import msgspec
 
 from serving.errors import EventLogError
+from serving.events.progress import LogProgress
 
 logger = logging.getLogger(__name__)
 
@@ -48,13 +50,16 @@ class _Batch:
 class EventLog:
     """Appends events durably, from any number of threads.
 
-    One process owns a folder at a time; a lock file says so.
+    One process owns a folder at a time; a lock file says so. Workers of one pool share it: their parent owns
+    the folder (`own_folder`), and each appends to segments of its own.
 
     Args:
         folder: Where the segments lie; created when missing.
         segment_bytes: Size past which the next batch opens a new segment.
         on_commit: Called after every sync with the seconds that it took.
         on_fault: Called when the disk refused a group of events.
+        shared: Where workers of a pool tell each other how far they are, and this one's number; None for a
+            process that has the folder for itself.
 
     Raises:
         EventLogError: Another process owns the folder, or it cannot be written.
@@ -66,20 +71,16 @@ class EventLog:
         segment_bytes: int = SEGMENT_BYTES,
         on_commit: Callable[[float], None] | None = None,
         on_fault: Callable[[], None] | None = None,
+        shared: tuple[LogProgress, int] | None = None,
     ) -> None:
         self._folder = folder
+        self._shared = shared
+        self.own_segments: set[int] = set()
+        """Numbers of the segments that this log began."""
         self._segment_bytes = segment_bytes
         self._on_commit = on_commit
         self._on_fault = on_fault
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            self._lock = _own(folder)
-            repair(folder)
-        except OSError as error:
-            raise EventLogError(
-                f"The event log needs a folder that it can write, received {folder}: {error}. "
-                "Give the process write access or set AISLE_SERVING_EVENT_LOG."
-            ) from error
+        self._lock = own_folder(folder) if shared is None else None
         self._segment: IO[bytes] | None = None
         self._size = 0
         self._fault: str | None = None
@@ -118,7 +119,8 @@ class EventLog:
         if self._segment is not None:
             self._segment.close()
             self._segment = None
-        self._lock.close()
+        if self._lock is not None:
+            self._lock.close()
 
     def __enter__(self) -> Self:
         return self
@@ -172,6 +174,9 @@ class EventLog:
             rest = rest[segment.write(rest) :]
         os.fdatasync(segment.fileno())
         self._size += len(lines)
+        if self._shared is not None:
+            progress, slot = self._shared
+            progress.committed(slot, self._size)
 
     def _give_up(self, batches: Sequence[_Batch], error: OSError) -> None:
         """Cut off what may have been written, leave the segment, and say so to those who wait.
@@ -203,18 +208,33 @@ class EventLog:
         if self._segment is not None:
             self._segment.close()
             self._segment = None
-        # The number orders segments also when the clock was set back; the start keeps names apart for ever.
-        number = max((int(path.name.split("-")[1]) for path in segments(self._folder)), default=0) + 1
-        path = self._folder / f"segment-{number:08d}-{datetime.now(UTC):%Y%m%dT%H%M%S}.jsonl"
-        # Unbuffered: a batch that failed must not come back with the next flush.
-        self._segment, self._size = path.open("xb", buffering=0), 0
-        _sync_folder(self._folder)
+        with _numbering(self._folder):
+            taken = segments(self._folder)
+            # The number orders segments also when the clock was set back; the start keeps names apart.
+            number = max((number_of(path) for path in taken), default=0) + 1
+            path = self._folder / f"segment-{number:08d}-{datetime.now(UTC):%Y%m%dT%H%M%S}.jsonl"
+            # Unbuffered: a batch that failed must not come back with the next flush.
+            self._segment, self._size = path.open("xb", buffering=0), 0
+        self.own_segments.add(number)
+        if self._shared is not None:
+            progress, slot = self._shared
+            # A worker that was killed may have written what it could not sync any more.
+            for left in taken:
+                if number_of(left) == progress.segment_of(slot):
+                    _sync(left)
+            progress.begun(slot, number)
+        _sync(self._folder)
         return self._segment
 
 
 def segments(folder: Path) -> list[Path]:
     """The log's segments in `folder`, oldest first."""
     return sorted(path for path in folder.glob("segment-*.jsonl") if SEGMENT_NAME.fullmatch(path.name))
+
+
+def number_of(segment: Path) -> int:
+    """The number in a segment's name."""
+    return int(segment.name.split("-")[1])
 
 
 def read_events(folder: Path, newest_bytes: int | None = None) -> Iterator[dict[str, Any]]:
@@ -273,6 +293,26 @@ def _end_of_last_line(segment: IO[bytes], size: int, block: int = 1 << 16) -> in
     return 0
 
 
+def own_folder(folder: Path) -> IO[bytes]:
+    """Own the log's folder until the result is closed, or the last process that inherited it ends.
+
+    Lines that a crash tore are cut off first.
+
+    Raises:
+        EventLogError: Another process owns the folder, or it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = _own(folder)
+        repair(folder)
+    except OSError as error:
+        raise EventLogError(
+            f"The event log needs a folder that it can write, received {folder}: {error}. "
+            "Give the process write access or set AISLE_SERVING_EVENT_LOG."
+        ) from error
+    return lock
+
+
 def _own(folder: Path) -> IO[bytes]:
     lock = (folder / ".lock").open("ab")
     try:
@@ -286,8 +326,16 @@ def _own(folder: Path) -> IO[bytes]:
     return lock
 
 
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
+@contextmanager
+def _numbering(folder: Path) -> Iterator[None]:
+    """Let one process at a time take a segment's number."""
+    with (folder / ".numbering").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

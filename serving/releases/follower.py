@@ -17,16 +17,21 @@ from serving.bundle import (
     state_of_keys,
     trusted_keys,
     verify,
+    verify_manifest,
 )
 from serving.engine import Recommender
 from serving.errors import BundleError, RegistryError, ReleaseRefusedError
 from serving.releases.backoff import Backoff
 from serving.releases.cache import ReleaseCache, Remembered
+from serving.releases.leadership import Followed, Leadership
 from serving.releases.registry import ChampionVersion, Registry
 from serving.search import SearchEngine
 from serving.search.category_tree import category_tree
 
 logger = logging.getLogger(__name__)
+
+FOLLOW_S = 0.1
+"""Seconds between two looks at what the worker serves that follows the registry."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,6 +103,8 @@ class Releases:
         listeners: Who is told what happens.
         require_approval: Whether a champion needs a signed approval, or alias `champion` is enough. A
             release that the gate refused always needs a signed override.
+        leadership: Among workers that share the cache: one of them follows the registry, fetches and
+            verifies, and the others open what it serves. None for a process of its own.
     """
 
     def __init__(
@@ -108,7 +115,9 @@ class Releases:
         listeners: ReleaseObserver,
         *,
         require_approval: bool = False,
+        leadership: Leadership | None = None,
     ) -> None:
+        self._leadership = leadership
         self._require_approval = require_approval
         self._registry = registry
         self._cache = cache
@@ -140,12 +149,15 @@ class Releases:
 
         def poll_forever() -> None:
             while not self._stopping.is_set():
+                leads = self._leadership is None
                 try:
-                    self.poll_once()
+                    leads = leads or (self._leadership is not None and self._leadership.leads())
+                    self.poll_once() if leads else self._follow_leader()
                 except Exception:
                     # The follower must outlive whatever a look ran into; the next one may succeed.
                     logger.exception("a look at the registry failed")
-                self._stopping.wait(poll_seconds)
+                self._publish()
+                self._stopping.wait(poll_seconds if leads else min(poll_seconds, FOLLOW_S))
 
         self._follower = threading.Thread(target=poll_forever, name="releases", daemon=True)
         self._follower.start()
@@ -155,6 +167,8 @@ class Releases:
         self._stopping.set()
         if self._follower is not None:
             self._follower.join(limit_s)
+        if self._leadership is not None:
+            self._leadership.end()
 
     def poll_once(self) -> None:
         """Look at the registry once and serve its champion if it holds."""
@@ -186,6 +200,60 @@ class Releases:
             self._note(champion_version=champion.version, error=str(error))
         except ReleaseRefusedError as error:
             self._refuse(champion, str(error), state)
+
+    def _publish(self) -> None:
+        """Let the other workers know, if this one leads."""
+        if self._leadership is None or not self._leadership.is_leader:
+            return
+        current, refusal, state = self.current, self.refusal, self.registry_state
+        served = None
+        if current is not None:
+            served = asdict(Remembered(current.version, current.manifest_sha256, current.approval_text))
+        try:
+            self._leadership.publish(
+                Followed(
+                    served,
+                    None if refusal is None else asdict(refusal) | {"at": refusal.at.isoformat()},
+                    asdict(state)
+                    | {
+                        name: None if at is None else at.isoformat()
+                        for name, at in (
+                            ("checked_at", state.checked_at),
+                            ("next_download_at", state.next_download_at),
+                        )
+                    },
+                )
+            )
+        except OSError:
+            logger.exception("the other workers cannot be told what is served")
+
+    def _follow_leader(self) -> None:
+        """Serve what the worker serves that follows the registry; it has fetched and verified it."""
+        news = self._leadership.news() if self._leadership is not None else None
+        if news is None:
+            return
+        registry = dict(news.registry)
+        for name in ("checked_at", "next_download_at"):
+            registry[name] = None if registry[name] is None else datetime.fromisoformat(registry[name])
+        self.registry_state = RegistryState(**registry)
+        self._listeners.looked(self.registry_state)
+        if news.served is None:
+            self.current = None
+        else:
+            served, current = Remembered(**news.served), self.current
+            if current is None or (current.version, current.manifest_sha256, current.approval_text) != (
+                served.version,
+                served.manifest_sha256,
+                served.approval,
+            ):
+                self._take_over(self._reopened(served, verified=True))
+        if news.refusal is not None:
+            refusal = Refusal(**{**news.refusal, "at": datetime.fromisoformat(news.refusal["at"])})
+            if refusal != self.refusal:
+                self.refusal = refusal
+                self._listeners.refused(refusal)
+        else:
+            self._refuse_nothing()
 
     def _verify_again_if_keys_changed(self) -> None:
         """Stop serving a release that no key signed which is trusted now; serve the last one that holds."""
@@ -224,8 +292,12 @@ class Releases:
             else:
                 return
 
-    def _reopened(self, remembered: Remembered) -> Release:
+    def _reopened(self, remembered: Remembered, *, verified: bool = False) -> Release:
         """A release that lies on this machine, verified and opened.
+
+        Args:
+            remembered: Which one.
+            verified: Another worker has compared the files' hashes just now; the signature is checked anyway.
 
         Raises:
             ReleaseRefusedError: It does not hold, or cannot answer.
@@ -234,7 +306,7 @@ class Releases:
             remembered.version,
             {"manifest_sha256": remembered.manifest_sha256, APPROVAL_TAG: remembered.approval or ""},
         )
-        return self._admit(champion, self._cache.folder_of(remembered.manifest_sha256))
+        return self._admit(champion, self._cache.folder_of(remembered.manifest_sha256), verified=verified)
 
     def _fetch(self, champion: ChampionVersion) -> Release:
         """The champion's release, from this machine if it lies here, else downloaded."""
@@ -277,6 +349,19 @@ class Releases:
             )
         return manifest
 
+    def _signed_manifest(self, folder: Path) -> Manifest:
+        """The manifest alone, whose signature holds.
+
+        Raises:
+            ReleaseRefusedError: It does not.
+        """
+        try:
+            return verify_manifest(
+                (folder / "manifest.json").read_bytes(), trusted_keys(self._public_keys).values()
+            )
+        except (BundleError, OSError) as error:
+            raise ReleaseRefusedError(str(error)) from error
+
     def _approval(self, champion: ChampionVersion, manifest: Manifest, sha256: str) -> Approval | None:
         """Who let the release go live; None where nobody signed and nobody has to.
 
@@ -309,14 +394,14 @@ class Releases:
             )
         return approval
 
-    def _admit(self, champion: ChampionVersion, folder: Path) -> Release:
+    def _admit(self, champion: ChampionVersion, folder: Path, *, verified: bool = False) -> Release:
         """The verified release, opened and warm.
 
         Raises:
             ReleaseRefusedError: It does not hold, or cannot answer.
         """
         self._keys_state = state_of_keys(self._public_keys)
-        manifest = self._verify(champion, folder)
+        manifest = self._signed_manifest(folder) if verified else self._verify(champion, folder)
         approval = self._approval(champion, manifest, self._cache.sha256_of(folder))
         try:
             bundle = Bundle.open(folder)
@@ -342,14 +427,17 @@ class Releases:
         )
 
     def _serve(self, release: Release) -> None:
-        """Replace the served release in one step."""
-        self.current = release
+        """Replace the served release in one step, and note it for the next start."""
+        self._take_over(release)
         self._backoff.reset()
         self._refuse_nothing()
         try:
             self._cache.remember(release.version, release.manifest_sha256, release.approval_text)
         except OSError:
             logger.exception("the served release could not be noted for the next start")
+
+    def _take_over(self, release: Release) -> None:
+        self.current = release
         self._listeners.swapped(release)
         logger.info("serving version %s (%s)", release.version, release.manifest_sha256[:12])
 

@@ -39,6 +39,7 @@ class ServingProcess:
             "AISLE_SERVING_PORT": "0",
             "AISLE_SERVING_CLOCK_START_AT": SHOP_CLOCK,
             "AISLE_SERVING_POLL_SECONDS": "0.2",
+            "AISLE_SERVING_WORKERS": "1",
             **environment,
         }
         self.lines: queue.Queue[str] = queue.Queue()

@@ -31,6 +31,7 @@ def routes(shop: Runtime) -> APIRouter:
         kept twice, so a batch can be sent again whenever its answer was lost. The shopper's next list knows
         of the accepted ones.
         """
+        await shop.catch_up()
         verdicts = await shop.intake.take(body.judged())
         counts = Counter(verdict.status for verdict in verdicts)
         for status, count in counts.items():

@@ -128,7 +128,7 @@ def test_the_same_event_is_kept_once_within_a_batch_across_batches_and_after_a_r
     assert desk.take(view(event_id="a"))[0] == IntakeResult(0, "duplicate", "a")
     desk.log.close()
     again = Desk(tmp_path)
-    again.intake.restore_from_log(read_events(tmp_path))
+    again.intake.learn(read_events(tmp_path))
     assert again.take(view(event_id="a"))[0].status == "duplicate"
     assert [event.item_id for event in again.live.of("u1")] == ["i01"]
     again.log.close()
