@@ -83,7 +83,8 @@ class RequestMiddleware:
             failure = problem(Request(scope), 500, "internal", "The request failed", INTERNAL)
             await failure(scope, receive, send_with_headers)
         finally:
-            route = getattr(scope.get("route"), "path", "other")
+            # `/v1/items/{item_id:path}` is `/v1/items/{item_id}` in the documents and in the metrics.
+            route = getattr(scope.get("route"), "path", "other").replace(":path}", "}")
             self._metrics.requests.labels(route, str(status)).inc()
             self._metrics.request_seconds.labels(route).observe(time.perf_counter() - started)
 

@@ -9,6 +9,7 @@ export class ApiError extends Error {
   constructor(status, problem) {
     super(problem.detail || "The shop did not answer.");
     this.status = status;
+    this.content = problem;
     this.title = problem.title || "Something went wrong";
     this.kind = (problem.type || "").split(":").pop();
   }

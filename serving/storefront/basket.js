@@ -6,6 +6,12 @@ import { into, loading, reasonLine } from "./cards.js";
 import { byId, h, toast } from "./dom.js";
 import { add, buy, cart, currentShopper, setQuantity } from "./state.js";
 
+const SAID = {
+  sent: "Thank you! Your shop has learned from this order.",
+  kept: "Your order is not sent yet: the shop cannot be reached. It is kept here, and sent as soon as it can.",
+  refused: "The shop did not take this order. Nothing is lost: it is back in your cart.",
+};
+
 const total = () => [...cart().values()].reduce((sum, line) => sum + (line.item.price || 0) * line.quantity, 0);
 const pieces = () => [...cart().values()].reduce((sum, line) => sum + line.quantity, 0);
 
@@ -41,8 +47,7 @@ function draw() {
       h("p", {}, h("span", {}, "Together"), h("b", {}, price(total()))),
       h("button", { class: "primary big", type: "button", onclick: async () => {
         dialog.close();
-        await buy();
-        toast("Thank you! Your shop has learned from this order.");
+        toast(SAID[(await buy()).state]);
       } }, "Buy now")));
   into(complements, loading(3, "lines"), () => goesWith(lines.map((line) => line.item.item_id)));
 }

@@ -1,7 +1,7 @@
 // Who is shopping, what is in the cart, and what they did: kept by this browser, told to the shop.
 
-import { post } from "./api.js";
 import { toast } from "./dom.js";
+import { send } from "./outbox.js";
 
 const SHOPPER = "aisle.shopper";
 const carts = new Map();
@@ -63,29 +63,39 @@ export function setQuantity(itemId, quantity) {
   tell("cart");
 }
 
-export function buy() {
-  const lines = [...cart().values()];
+// Resolves to what became of the order, as `send` says it; a refused one is put back into the cart.
+export async function buy() {
+  const ordered = new Map(cart());
+  const bought = cart();
   const order = crypto.randomUUID();
-  cart().clear();
+  bought.clear();
   tell("cart");
-  return track(lines.map((line, n) => ({
+  const outcome = await track([...ordered.values()].map((line, n) => ({
     event_id: `${order}-${n}`, event_type: "purchase", item_id: line.item.item_id,
     quantity: line.quantity, price: line.item.price ?? undefined, ...line.context,
   })));
+  if (outcome.state === "refused") {
+    for (const [id, line] of ordered) if (!bought.has(id)) bought.set(id, line);
+    tell("cart");
+  }
+  return outcome;
 }
 
 // Tells the shop what the shopper did; lists know of it as soon as this is answered.
 export async function track(events) {
   const who = shopper.user_id;
-  try {
-    await post("/v1/events", {
-      events: events.map((event) => ({ event_id: crypto.randomUUID(), user_id: who, session_id: session, source: "storefront", ...event })),
-    }, { keepalive: true });
-  } catch (error) {
-    toast(`What you did could not be kept: ${error.message}`);
-    return;
+  const outcome = await send(events.map((event) =>
+    ({ event_id: crypto.randomUUID(), user_id: who, session_id: session, source: "storefront", ...event })));
+  if (outcome.state === "kept") {
+    toast("The shop cannot be reached. What you did is kept here, and sent as soon as it can.");
+    return outcome;
+  }
+  if (outcome.state === "refused") {
+    toast(`The shop did not take this: ${outcome.reason}`);
+    return outcome;
   }
   if (events.some((event) => ["cart", "purchase", "view"].includes(event.event_type))) tell("acted");
+  return outcome;
 }
 
 let seen = [];

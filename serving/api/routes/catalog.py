@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Query, Request
 
 from serving.api.problems import Problem, request_id_of
 from serving.api.responses import CategoriesOut, ItemOut, JsonAnswer, ShoppersOut
+from serving.events import LONGEST_ID
 from serving.runtime import Runtime
 
 NO_RELEASE: dict[int | str, dict[str, Any]] = {503: {"model": Problem, "description": "No release is served"}}
@@ -17,13 +18,13 @@ def routes(shop: Runtime) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["catalogue"])
 
     @router.get(
-        "/items/{item_id}",
+        "/items/{item_id:path}",
         summary="One item",
         responses={200: {"model": ItemOut}, 404: {"model": Problem}, **NO_RELEASE},
         response_model=None,
     )
     async def item(
-        item_id: Annotated[str, Path(min_length=1, max_length=128)], request: Request
+        item_id: Annotated[str, Path(min_length=1, max_length=LONGEST_ID)], request: Request
     ) -> JsonAnswer:
         """Answer what the served release's catalogue says of an item."""
         answer = await shop.workers.run(partial(shop.answers.item, item_id))

@@ -4,6 +4,7 @@ import json
 import socket
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -113,6 +114,14 @@ def test_an_item_is_shown_and_an_unknown_one_is_a_clear_404(shop: ServingProcess
     assert missing.status_code == 404
     assert missing.headers["content-type"] == "application/problem+json"
     assert "received 'nothing'" in missing.json()["detail"]
+
+
+@pytest.mark.parametrize("item_id", ["a/b", "50% off?", "x#y&z=1", "/lead", "trail/", "ä/ö", "1" * 256])
+def test_an_id_of_any_signs_has_its_page(shop: ServingProcess, item_id: str) -> None:
+    missing = shop.client.get(f"/v1/items/{quote(item_id, safe='')}")
+    assert missing.status_code == 404
+    assert f"received {item_id!r}" in missing.json()["detail"]
+    assert missing.json()["type"] == "urn:aisle:problem:unknown-item"
 
 
 def test_categories_and_shoppers_fill_the_storefront(shop: ServingProcess) -> None:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
 from serving.events.log import read_events
 from serving.storefront import pages
@@ -162,6 +162,83 @@ def test_a_product_that_is_gone_leads_back_to_the_shop(browser: Browser, shop: S
     page.get_by_role("link", name="To the shop", exact=True).click()
     expect(page.locator(CARD).first).to_be_visible()
     page.close()
+
+
+def order(browser: Browser, shop: ServingProcess) -> Page:
+    """A page of its own, with one product in the cart; what the browser says of failed calls is no fault."""
+    page = browser.new_context().new_page()
+    page.set_default_timeout(20_000)
+    page.goto(shop.url + "#/item/i10")
+    page.get_by_role("button", name="Add to cart", exact=True).click()
+    expect(page.get_by_role("dialog", name="Your cart").locator(".lines .line").first).to_be_visible()
+    return page
+
+
+def waiting(page: Page) -> list[dict[str, object]]:
+    return json.loads(page.evaluate("localStorage.getItem('aisle.outbox')") or "[]")
+
+
+def bought(shop: ServingProcess, event_ids: set[object]) -> list[object]:
+    kept = [event["event_id"] for event in read_events(shop.home / "events")]
+    return [event_id for event_id in kept if event_id in event_ids]
+
+
+def test_an_order_that_cannot_be_sent_is_kept_and_sent_once_the_shop_is_back(
+    browser: Browser, shop: ServingProcess
+) -> None:
+    page = order(browser, shop)
+    page.route("**/v1/events", lambda route: route.abort())
+    page.get_by_role("button", name="Buy now").click()
+    expect(page.locator(".toast")).to_contain_text("not sent yet")
+    orders = {event["event_id"] for event in waiting(page) if event["event_type"] == "purchase"}
+    assert len(orders) == 1
+    page.reload()  # whoever comes back later finds it still waiting
+    assert orders <= {event["event_id"] for event in waiting(page)}
+    assert bought(shop, orders) == []
+    page.unroute("**/v1/events")
+    page.evaluate("dispatchEvent(new Event('online'))")
+    page.wait_for_function("localStorage.getItem('aisle.outbox') === null")
+    assert bought(shop, orders) == list(orders)
+    page.context.close()
+
+
+def test_an_answer_that_was_lost_does_not_buy_twice(browser: Browser, shop: ServingProcess) -> None:
+    page = order(browser, shop)
+
+    def lose(route: Route) -> None:
+        route.fetch()
+        route.abort()
+
+    page.route("**/v1/events", lose)
+    page.get_by_role("button", name="Buy now").click()
+    expect(page.locator(".toast")).to_contain_text("not sent yet")
+    orders = {event["event_id"] for event in waiting(page) if event["event_type"] == "purchase"}
+    page.unroute("**/v1/events")
+    page.evaluate("dispatchEvent(new Event('online'))")
+    page.wait_for_function("localStorage.getItem('aisle.outbox') === null")
+    assert bought(shop, orders) == list(orders)
+    page.context.close()
+
+
+def test_an_order_that_the_shop_refuses_is_back_in_the_cart(browser: Browser, shop: ServingProcess) -> None:
+    page = order(browser, shop)
+
+    def refuse(route: Route) -> None:
+        (event,) = route.request.post_data_json["events"]
+        verdict = {
+            "index": 0,
+            "status": "rejected",
+            "event_id": event["event_id"],
+            "reasons": ["no such item"],
+        }
+        route.fulfill(status=422, json={"accepted": 0, "duplicates": 0, "rejected": 1, "events": [verdict]})
+
+    page.route("**/v1/events", refuse)
+    page.get_by_role("button", name="Buy now").click()
+    expect(page.locator(".toast")).to_contain_text("back in your cart")
+    expect(page.locator("#cart-count")).to_have_text("1")
+    assert waiting(page) == []
+    page.context.close()
 
 
 def test_a_phone_shows_it_without_scrolling_sideways(page: Page) -> None:
