@@ -1,7 +1,8 @@
 """Building features: from the lake's events, items and users to one lake table for each feature view."""
 
+import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -9,6 +10,7 @@ import ibis.expr.schema as sch
 import ibis.expr.types as ir
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.dataset as pads
 from ibis.common.exceptions import IbisError
 from pydantic import BaseModel, ConfigDict
 
@@ -41,6 +43,8 @@ from pipelines.features.transforms.user_activity import user_activity
 from pipelines.features.transforms.user_history import user_history
 from pipelines.lake import Lake
 
+LOG = logging.getLogger(__name__)
+
 __all__ = ["FeatureReport", "build_features", "default_as_of", "feature_tables", "last_build"]
 
 
@@ -60,6 +64,10 @@ class FeatureReport(BaseModel):
 
     rows: int
     """Rows of all feature tables."""
+
+    later_states: dict[str, int]
+    """By lake table: states of items or users that were left out since they hold from `as_of` on or later. A
+    release shows the newest state of an item all the same."""
 
     seconds: float
     """How long the build took."""
@@ -87,6 +95,24 @@ def _with_events_before(lake: Lake, as_of: datetime) -> datetime:
             "older events"
         )
     return as_of
+
+
+def later_states(lake: Lake, as_of: datetime, versions: Mapping[str, int]) -> dict[str, int]:
+    """By lake table, how many states hold from `as_of` on or later and are not the first of their key."""
+    return {
+        table: _later_states(lake.dataset(table, versions[table]), key, as_of)
+        for table, key in (("items", "item_id"), ("users", "user_id"))
+    }
+
+
+def _later_states(states: pads.Dataset, key: str, as_of: datetime) -> int:
+    later = states.to_table(columns=[key], filter=pc.field("updated_at") >= as_of)[key]
+    if not len(later):
+        return 0
+    met = states.to_table(columns=[key], filter=pc.field("updated_at") < as_of)[key]
+    # The first state of a key that has no earlier one is in the features, from the beginning.
+    first = pc.invert(pc.is_in(pc.unique(later), value_set=pc.unique(met)))
+    return len(later) - int(pc.sum(first).as_py())
 
 
 def feature_tables(config: FeatureConfig) -> dict[str, Callable[[FeatureInputs], ir.Table]]:
@@ -163,11 +189,20 @@ def build_features(
     versions = {name: lake.version(lake_table_of(views[name])) for name in rows}
     known_from = start_of(shop.span.from_day)
     remember_build(lake, as_of=as_of, known_from=known_from, config=config, inputs=inputs, versions=versions)
+    later = later_states(lake, as_of, inputs)
+    if any(later.values()):
+        LOG.warning(
+            "%s hold from %s on or later: features leave them out until events follow; a release shows the "
+            "newest state of each item all the same",
+            " and ".join(f"{count:,} states of {table}" for table, count in later.items() if count),
+            as_of.isoformat(),
+        )
     return FeatureReport(
         as_of=as_of,
         known_from=known_from,
         tables=rows,
         rows=sum(rows.values()),
+        later_states=later,
         seconds=round(time.perf_counter() - started, 3),
         inputs=inputs,
         versions=versions,

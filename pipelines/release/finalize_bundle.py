@@ -1,4 +1,4 @@
-"""What a bundle needs between its evaluation and its seal: fresh counts, and the index that search reads."""
+"""What a bundle needs between evaluation and seal: fresh counts, today's catalogue, the index of search."""
 
 import hashlib
 import shutil
@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import ReleaseError
-from pipelines.training import write_item_state
-from serving.bundle import Bundle
+from pipelines.training import serve_current_items, write_item_state
+from serving.bundle import ITEMS, Bundle
 from serving.errors import BundleError
 from serving.search import index
 
-COUNTED_FILES = frozenset(
+COUNTED_FILES = frozenset({ITEMS}) | frozenset(
     f"{name}.npy"
     for name in (
         "popularity",
@@ -26,14 +26,16 @@ COUNTED_FILES = frozenset(
         "follower_scores",
     )
 )
-"""Written anew between evaluation and seal, from the same data up to the cutoff; nothing else may change."""
+"""Written anew between evaluation and seal: counts from the same data up to the cutoff, and the states of the
+same items as they are now; nothing else may change."""
 
 
 def assemble(bundle: Path, release: Path, as_of: str) -> dict[str, Any]:
-    """Copy the evaluated bundle, bring what is counted in it up to the cutoff, and build its text index.
+    """Copy the evaluated bundle, bring counts and catalogue up to date, and build the text index.
 
     Evaluation needed popularity, neighbours and item features as they were before the test window; shoppers
-    get them as of now. Nothing that was learned changes, and the evaluated bundle stays as it is.
+    get them as of the cutoff, and titles, prices and stock as of now, whatever their date. Nothing that was
+    learned changes, and the evaluated bundle stays as it is.
 
     Args:
         bundle: The directory of the evaluated bundle.
@@ -62,6 +64,8 @@ def assemble(bundle: Path, release: Path, as_of: str) -> dict[str, Any]:
                 f"expected a bundle with both graphs, received one without {' and '.join(missing)}; "
                 "run the training steps before the release"
             )
+        serve_current_items(evaluated, directory)
+        opened = Bundle.open(directory)
         index.build(directory, opened.items)
     except BundleError as error:
         raise ReleaseError(f"the bundle in {evaluated} is not complete: {error}") from error

@@ -4,6 +4,8 @@ from .config import Budget as Budget
 from .config import FrozenConfig as FrozenConfig
 from .config import RetrievalConfig as RetrievalConfig
 from .config import TrainingConfig as TrainingConfig
+from .current_items import save_current_items as save_current_items
+from .current_items import serve_current_items as serve_current_items
 from .event_training_set import TEST as TEST
 from .event_training_set import EventTrainingSet as EventTrainingSet
 from .item_statistics import write_item_state as write_item_state
@@ -24,6 +26,8 @@ __all__ = [
     "TrainingConfig",
     "fit_default",
     "fix_seeds",
+    "save_current_items",
+    "serve_current_items",
     "tfrs",
     "write_item_state",
     "write_lookalikes",

@@ -19,6 +19,7 @@ from pipelines.features.registry import last_build
 from pipelines.lake import open_lake
 from pipelines.settings import Settings
 from pipelines.training.config import TrainingConfig
+from pipelines.training.current_items import current_items, save_current_items
 from pipelines.training.data import (
     CODE_COLUMNS,
     COUNTED,
@@ -32,6 +33,7 @@ from pipelines.training.data import (
     EncodedShop,
     Interactions,
     TrainingSet,
+    newest_items,
     read_shop,
     state_instants,
 )
@@ -102,7 +104,10 @@ def build(settings: Settings, as_of: datetime, workdir: Path, config: TrainingCo
     item_feature_names = _save_items(settings, shop, material)
     asked = _users_asked(shop, material)
     table = _user_table(settings, shop, [(material.instants[name], rows) for name, rows in asked.items()])
-    _write_skeleton(shop, material, table, item_feature_names)
+    paid = dict(zip(item_feature_names, np.load(material.directory / f"items-{FINAL}.npy").T, strict=True))
+    _write_skeleton(shop, material, table, tuple(item_feature_names), _with_prices(shop.catalogue, paid))
+    current = current_items(shop.catalogue, newest_items(lake))
+    save_current_items(material.directory, _with_prices(current, paid))
     material.save()
     write_lookalikes(material)
     write_state_of(material, material.ranking_names[0])
@@ -182,12 +187,15 @@ def _user_table(
 
 
 def _write_skeleton(
-    shop: EncodedShop, material: TrainingSet, users: pa.Table, item_features: list[str]
+    shop: EncodedShop,
+    material: TrainingSet,
+    users: pa.Table,
+    item_features: tuple[str, ...],
+    catalogue: pa.Table,
 ) -> None:
     """Write the parts of the bundle that training does not change, and empty vectors."""
     config, workdir = material.config, material.workdir
-    final = dict(zip(item_features, np.load(material.directory / f"items-{FINAL}.npy").T, strict=True))
-    write_items(workdir, _with_prices(shop.catalogue, final))
+    write_items(workdir, catalogue)
     before = shop.interactions.before(material.split.retrieval_until)
     counts = np.bincount(before.items, minlength=shop.n_items)
     codes = item_codes(
@@ -205,7 +213,7 @@ def _write_skeleton(
         sources=config.sources,
         user_features=tuple(field.name for field in users.schema if _is_number(field)),
         profile_features=tuple(ProfileFeature(name, _values(users.column(name))) for name in profiles),
-        item_features=tuple(item_features),
+        item_features=item_features,
         item_vocabulary_size=int(codes[:, 0].max()),
         target_types=shop.target_types,
         event_weights={**EVENT_WEIGHTS, **declared_by(shop.target_types)},

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from pipelines.errors import ReleaseError, WrongUsageError
@@ -16,6 +17,7 @@ from pipelines.release.gate import Decision
 from pipelines.release.promotion import promote
 from pipelines.release.registration import Measured, Origin, register_release
 from pipelines.tracking import begin_run
+from pipelines.training import save_current_items
 from pipelines.training.baselines import BaselineResults
 from pipelines.training.data.training_data import Requests
 from serving.bundle import Bundle, write_array
@@ -218,7 +220,15 @@ def test_assembling_copies_the_bundle_brings_its_counts_up_to_the_cutoff_and_bui
     release = tmp_path / "release" / "bundle"
     release.mkdir(parents=True)
     (release / "manifest.json").write_text("of an earlier attempt")
+    items = Bundle.open(bundle_with_graphs).items
+    folder = bundle_with_graphs.with_name(bundle_with_graphs.name + ".training")
+    folder.mkdir(exist_ok=True)
+    raised = pc.add(items["price"], 1.0)
+    today = items.set_column(items.column_names.index("price"), "price", raised)
+    save_current_items(folder, today)
     told = finalize_bundle.assemble(bundle_with_graphs, release, AS_OF.isoformat())
+    assert Bundle.open(release).items["price"].equals(raised)
+    assert Bundle.open(release).items["item_id"].equals(items["item_id"])
     assert item_states == [(bundle_with_graphs, AS_OF.isoformat(), release)]
     assert told["items"] == 8
     assert Bundle.open(release).text_index_path is not None

@@ -8,6 +8,7 @@ import ibis.expr.types as ir
 
 from pipelines.features.engines import Keep
 from pipelines.features.transforms.calendar import Span, day_number, day_of, instant_literal, unix_seconds
+from pipelines.features.transforms.first_states import states_before
 
 MICRO = 1_000_000
 """Amounts are added up in millionths, as integers: a sum does not depend on the order of its rows."""
@@ -30,10 +31,10 @@ class FeatureInputs:
     amounts of purchases in millionths: `spend`, `discounted`, `units` (quantity where there is a price)."""
 
     items: ir.Table
-    """History of the items, as in the lake."""
+    """History of the items, as in the lake; the first state of each holds from the beginning."""
 
     users: ir.Table
-    """History of the users, as in the lake."""
+    """History of the users, as in the lake; the first state of each holds from the beginning."""
 
     as_of: datetime
     """Exclusive: nothing at or after this instant is in the tables."""
@@ -77,8 +78,8 @@ def known_shop(
     events = keep(events.mutate(visit=visit))
     return FeatureInputs(
         events=events,
-        items=items.filter(items.updated_at < cutoff),
-        users=users.filter(users.updated_at < cutoff),
+        items=states_before(items, "item_id", as_of),
+        users=states_before(users, "user_id", as_of),
         as_of=as_of,
         span=Span(from_day=day_of(as_of) - span_days, until_day=day_of(as_of)),
         keep=keep,

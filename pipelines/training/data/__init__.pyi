@@ -6,10 +6,12 @@ from .feast_training_set import RETRIEVAL_USERS as RETRIEVAL_USERS
 from .feast_training_set import TEST as TEST
 from .feast_training_set import USERS as USERS
 from .feast_training_set import TrainingSet as TrainingSet
+from .feast_training_set import training_directory as training_directory
 from .histories import Histories as Histories
 from .interactions import EncodedShop as EncodedShop
 from .interactions import Interactions as Interactions
 from .interactions import encode_events as encode_events
+from .interactions import newest_items as newest_items
 from .interactions import read_shop as read_shop
 from .interactions import whole_catalogue as whole_catalogue
 from .item_codes import CODE_COLUMNS as CODE_COLUMNS
@@ -56,12 +58,14 @@ __all__ = [
     "attribute_codes",
     "code_texts",
     "encode_events",
+    "newest_items",
     "price_levels",
     "read_shop",
     "state_instants",
     "states_at",
     "tie_keys",
     "title_words",
+    "training_directory",
     "type_codes",
     "whole_catalogue",
 ]

@@ -66,7 +66,7 @@ class EncodedShop:
     user_ids: pa.StringArray
     """Users with at least one interaction, ascending."""
     catalogue: pa.Table
-    """The newest state of every item, in the bundle's columns; row i is item index i."""
+    """The state of every item, in the bundle's columns; row i is item index i."""
     event_types: tuple[str, ...]
     """Types of the interactions, ascending."""
     target_types: tuple[str, ...]
@@ -113,6 +113,30 @@ def read_shop(lake: Lake, as_of: datetime, target_types: Sequence[str] | None = 
             _in_order(events, user_ids), user_ids, catalogue.column("item_id").combine_chunks(), event_types
         ),
     )
+
+
+def newest_items(lake: Lake) -> pa.Table | None:
+    """The newest state of each item, whatever its date, by item id; None where the shop describes none."""
+    return states_at(lake.read("items"), None) if lake.exists("items") else None
+
+
+def states_at(states: pa.Table, cutoff: pa.Scalar | None) -> pa.Table:
+    """One row for each item: its newest state before the cutoff, or the first one where all came later.
+
+    Without a cutoff it is the newest of all. Rows are in the order of item ids, without `updated_at`.
+    """
+    ordered = states.sort_by([("item_id", "ascending"), ("updated_at", "ascending")])
+    if ordered.num_rows == 0:
+        return ordered.drop_columns(["updated_at"])
+    ids = ordered.column("item_id").combine_chunks()
+    is_first = np.append(True, pc.not_equal(ids[1:], ids[:-1]).to_numpy(zero_copy_only=False))
+    known = np.ones(len(ids), bool)
+    if cutoff is not None:
+        known = pc.less(ordered.column("updated_at"), cutoff).to_numpy()
+    known |= is_first
+    rows = np.flatnonzero(known)
+    is_last = np.append(pc.not_equal(ids.take(rows[1:]), ids.take(rows[:-1])).to_numpy(False), True)
+    return ordered.take(pa.array(rows[is_last])).drop_columns(["updated_at"])
 
 
 def _targets(event_types: Sequence[str], wanted: Sequence[str] | None) -> tuple[str, ...]:
@@ -187,14 +211,9 @@ def whole_catalogue(described: pa.Table, met: pa.ChunkedArray) -> pa.Table:
 
 
 def _catalogue(lake: Lake, events: pa.Table, cutoff: pa.Scalar) -> pa.Table:
-    """The newest state of each described item and the bare ids of the others, in a seeded order."""
+    """The state of each described item and the bare ids of the others, in a seeded order."""
     if lake.exists("items"):
-        states = lake.dataset("items").to_table(filter=pc.field("updated_at") < cutoff)
-        newest = states.sort_by([("item_id", "ascending"), ("updated_at", "ascending")])
-        ids = newest.column("item_id").combine_chunks()
-        is_last = np.ones(len(ids), bool)
-        is_last[:-1] = pc.not_equal(ids[:-1], ids[1:]).to_numpy(zero_copy_only=False)
-        described = newest.filter(pa.array(is_last)).drop_columns(["updated_at"])
+        described = states_at(lake.read("items"), cutoff)
     else:
         nothing = pa.array([], pa.string())
         described = pa.table({"item_id": nothing, "title": nothing})
