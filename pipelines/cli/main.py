@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from pipelines.errors import AisleError, WrongUsageError
+from pipelines.runtime import visible
 
 VERBS = {
     "demo": ("pipelines.demo", "demo", "Run the whole loop on real shop data, here, and keep it running."),
@@ -112,7 +113,7 @@ def _usage_message(error: click.ClickException) -> str:
 def _fail(message: str, arguments: list[str], *, code: int) -> None:
     if "--json" in arguments:
         sys.stdout.write(json.dumps({"ok": False, "error": message}) + "\n")
-    sys.stderr.write(f"aisle: {message}\n")
+    sys.stderr.write(f"aisle: {visible(message)}\n")
     sys.exit(code)
 
 

@@ -1,6 +1,7 @@
 from .concurrency import map_ordered as map_ordered
 from .console import Console as Console
 from .console import finish as finish
+from .console import visible as visible
 from .isolated_process import Limits as Limits
 from .isolated_process import run_isolated as run_isolated
 from .memory import peak_bytes as peak_bytes
@@ -14,4 +15,5 @@ __all__ = [
     "peak_bytes",
     "run_isolated",
     "stderr_on_error_only",
+    "visible",
 ]

@@ -87,11 +87,14 @@ class S3Objects:
                 f"{self.name}: {len(listed) - len(wanted)} objects not changed since {from_on}"
             )
         for each in wanted:
-            target = root / self._below(each["Key"])
-            if ".." in target.parts:
+            below = self._below(each["Key"])
+            # As files, `a//b` and `a/./b` would be the same as `a/b`: one object would replace the other.
+            if {"", ".", ".."} & set(below.split("/")):
                 raise IngestError(
-                    f"s3://{self._bucket}/{each['Key']}: expected a key without `..`. Rename the object."
+                    f"s3://{self._bucket}/{each['Key']}: expected a key without empty parts, `.` and `..`, "
+                    "which no file can be named after. Rename the object."
                 )
+            target = root / below
             target.parent.mkdir(parents=True, exist_ok=True)
             client.download_file(self._bucket, each["Key"], str(target))
             written_at = int(each["LastModified"].timestamp() * 1_000_000)
@@ -113,7 +116,7 @@ class S3Objects:
         """The part of a key below the prefix; the name alone when the key is the prefix."""
         if key == self._prefix:
             return PurePosixPath(key).name
-        return key.removeprefix(self._prefix).lstrip("/")
+        return key.removeprefix(f"{self._prefix}/") if self._prefix else key
 
     def _from_on(self) -> datetime | None:
         if self._known is None or self._shop.of("items").full:  # a full catalogue is all of its objects

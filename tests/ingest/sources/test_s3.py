@@ -87,6 +87,17 @@ def test_a_bad_object_is_named_by_its_address(bucket: Any, store: Settings):
     assert open_lake(store).versions() == {}
 
 
+@pytest.mark.parametrize(
+    "key", ["shop/a//events.csv", "shop/./events.csv", "shop/../events.csv", "shop//events.csv"]
+)
+def test_a_key_that_no_file_can_be_named_after_is_refused(bucket: Any, store: Settings, key: str):
+    content = b"event_id,event_at,user_id,event_type,item_id\n1,2024-05-01T00:00:00Z,u,view,i\n"
+    bucket.put("shop/events.csv", content)
+    bucket.put(key, content)
+    with pytest.raises(IngestError, match="expected a key without empty parts"):
+        ingest(f"{bucket.address}/shop", store, now=NOW)
+
+
 def test_objects_older_than_the_look_back_are_not_fetched_again(bucket: Any, store: Settings):
     bucket.put("users.csv", b"user_id\n1\n")
     long_after = (datetime.now(UTC) + timedelta(days=8) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(
