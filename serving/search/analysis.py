@@ -1,13 +1,13 @@
 """How the catalogue's texts become words and fields of the full-text index."""
 
 import re
-import unicodedata
 from typing import Any
 
 from tantivy import Document, Index, Schema, SchemaBuilder, TextAnalyzer, TextAnalyzerBuilder, Tokenizer
 from tantivy import Filter as TokenFilter
 
 from serving.bundle import CATEGORY_SEPARATOR, levels_of
+from serving.search.normalization import catalogue_text, cleaned, code_of, part_numbers, quantities
 
 TEXT_FIELDS: dict[str, float] = {"title": 3.0, "brand": 2.0, "category": 1.5, "description": 0.7}
 """Searched fields and what a match in each counts."""
@@ -15,16 +15,9 @@ SURFACE_FIELDS = ("title", "brand", "category")
 """Fields whose words may be proposed to a shopper, as they are written."""
 MAX_LEVELS = 6
 """Category levels that are filtered and counted by."""
-MAX_CHARACTERS = 200
-"""Of what a shopper types; the rest is not read."""
+MAX_CODES = 100
+"""Part numbers of one item that are searched."""
 _EAST_ASIAN = re.compile("([\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff])")
-
-
-def cleaned(text: str, limit: int = MAX_CHARACTERS) -> str:
-    """Text without control characters and lone surrogates, in one Unicode form, of bounded length."""
-    composed = unicodedata.normalize("NFKC", text[: 2 * limit])
-    visible = "".join(" " if unicodedata.category(char).startswith("C") else char for char in composed)
-    return " ".join(visible.split())[:limit].strip()
 
 
 def segmented(text: str) -> str:
@@ -42,11 +35,17 @@ def document(row: int, item: dict[str, Any]) -> Document:
     entry = Document()
     entry.add_integer("row", row)
     entry.add_text("item_id", item["item_id"])
+    codes = {code_of(item["item_id"])}
     for name in TEXT_FIELDS:
-        if text := item[name]:
-            entry.add_text(name, segmented(text))
+        if text := catalogue_text(item[name] or ""):
+            entry.add_text(name, segmented(" ".join([text, *quantities(text)])))
             if name in SURFACE_FIELDS:
                 entry.add_text("surface", segmented(text))
+                codes.update(part_numbers(text))
+    for attribute in item["attributes"] or ():
+        codes.update(part_numbers(catalogue_text(attribute.partition(":")[2])))
+    for code in sorted(codes - {""})[:MAX_CODES]:
+        entry.add_text("code", code)
     levels = levels_of(item["category"] or "")[:MAX_LEVELS]
     for level in range(len(levels)):
         entry.add_text("path", folded_path(CATEGORY_SEPARATOR.join(levels[: level + 1])))
@@ -66,7 +65,7 @@ def schema() -> Schema:
     for name in TEXT_FIELDS:
         builder = builder.add_text_field(name, tokenizer_name="aisle_stems", index_option="freq")
     builder = builder.add_text_field("surface", tokenizer_name="aisle_surface", index_option="basic")
-    for name in ("item_id", "path", "brand_key"):
+    for name in ("item_id", "code", "path", "brand_key"):
         builder = builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     for name in ("brand_name", *(f"level_{level}" for level in range(MAX_LEVELS))):
         builder = builder.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)

@@ -17,8 +17,9 @@ from serving.engine import (
 )
 from serving.explanations import MESSAGES, Explainer, Reason, Recommendation, recommend, sentence
 from serving.explanations.describe import describe
-from serving.search.analysis import SURFACE_FIELDS, cleaned
+from serving.search.analysis import SURFACE_FIELDS
 from serving.search.index import Hits, TextIndex
+from serving.search.normalization import cleaned, code_of
 from serving.search.spelling import nearest_word
 
 Match = Literal["exact", "fuzzy", "browse", "nothing"]
@@ -29,6 +30,10 @@ PERSONAL_WEIGHT = 0.3
 """What the person's ranking counts where the best text match counts 1."""
 POPULARITY_WEIGHT = 0.15
 """What popularity counts for a person of whom nothing is known; the ranker knows it for the others."""
+
+
+NO_HITS = Hits(np.zeros(0, np.int32), np.zeros(0, np.float32), 0)
+NO_FACETS: dict[str, list[dict[str, Any]]] = {"category": [], "brand": [], "price": []}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,26 +98,43 @@ class SearchEngine:
         text = cleaned(request.text)
         index = self._index
         words = index.words(text) if index else []
-        if index is None or not words:
-            return self._browse(request, user, text if index is None else "")
-        reading = self._understand(index, text, words, request)
-        if reading.match == "nothing":
-            return self._instead(request, user, reading)
         wanted = max(RANKED, request.offset + request.k)
-        hits = index.search(reading.groups, request.filters, wanted, reading.needed)
-        items, scores = self._for_person(hits, user)
+        named = index.with_code(code_of(text), request.filters, wanted) if index else NO_HITS
+        if index is None or not (words or named.total):
+            return self._browse(request, user, text if index is None else "")
+        if named.total and any(map(str.isdigit, text)):
+            # Who types a part number wants that part, and none that shares some of its signs.
+            return self._page(request, user, named, ParsedQuery([], None, "exact"), NO_FACETS)
+        reading = self._understand(index, text, words, request)
+        if reading.match == "nothing" and not named.total:
+            return self._instead(request, user, reading)
+        if reading.match == "nothing":
+            return self._page(request, user, named, ParsedQuery([], None, "exact"), NO_FACETS)
+        hits = self._for_person(index.search(reading.groups, request.filters, wanted, reading.needed), user)
+        facets = index.facets(reading.groups, request.filters, self._price_bounds, reading.needed)
+        return self._page(request, user, _with_first(named.items, hits), reading, facets)
+
+    def _page(
+        self,
+        request: SearchRequest,
+        user: UserBatch,
+        hits: Hits,
+        reading: ParsedQuery,
+        facets: dict[str, list[dict[str, Any]]],
+    ) -> SearchAnswer:
+        """The part of the hits that was asked for, described for the shopper."""
         page = slice(request.offset, request.offset + request.k)
         explainer = Explainer(self._bundle, user)
         shown = []
         for place, (item, score) in enumerate(
-            zip(items[page].tolist(), scores[page].tolist(), strict=True), start=request.offset + 1
+            zip(hits.items[page].tolist(), hits.scores[page].tolist(), strict=True), start=request.offset + 1
         ):
             reason = explainer.own(item) or Reason("matches")
             shown.append(describe(self._bundle, item, score, place, "search", reason, request.language))
         return SearchAnswer(
             items=shown,
             total=hits.total,
-            facets=index.facets(reading.groups, request.filters, self._price_bounds, reading.needed),
+            facets=facets,
             match=reading.match,
             message=reading.message,
             did_you_mean=reading.corrected,
@@ -142,9 +164,9 @@ class SearchEngine:
                 MESSAGES, "corrected", language, {"text": _quoted(text), "corrected": corrected}
             )
             return ParsedQuery(usable, None, "fuzzy", instead, corrected)
-        half = max(1, len(usable) // 2)
-        for needed in dict.fromkeys((half, 1)):
-            if len(usable) > needed and index.count(usable, filters, needed):
+        # As many of the words as any item has: two of three before one of three.
+        for needed in range(len(usable) - 1, 0, -1):
+            if index.count(usable, filters, needed):
                 return ParsedQuery(
                     usable, needed, "fuzzy", sentence(MESSAGES, "some", language, {"text": _quoted(text)})
                 )
@@ -158,11 +180,11 @@ class SearchEngine:
         """The word where the catalogue has it, else the words that it is the beginning of."""
         if index.is_known(word):
             return [word]
-        return index.completions(word) if len(word) >= 3 else []
+        return index.completions(word) if len(word) >= 3 and not _has_digit(word) else []
 
     def _corrected(self, index: TextIndex, word: str) -> list[str]:
-        """The catalogue's word that was probably meant, or nothing."""
-        if len(word) < 3:
+        """The catalogue's word that was probably meant, or nothing; a number is meant as it is written."""
+        if len(word) < 3 or _has_digit(word):
             return []
         catalogue = [self._bundle.items.column(name) for name in SURFACE_FIELDS]
         near = index.near_words(word).tolist()
@@ -170,10 +192,8 @@ class SearchEngine:
         meant = nearest_word(word, [other for text in texts for other in index.words_of(text)])
         return [] if meant is None else [meant]
 
-    def _for_person(
-        self, hits: Hits, user: UserBatch
-    ) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.float32]]:
-        """The hits' items and scores, the first of them in an order that knows the person."""
+    def _for_person(self, hits: Hits, user: UserBatch) -> Hits:
+        """The hits, the first of them in an order that knows the person."""
         first = hits.items[:RANKED]
         scores = hits.scores / max(float(hits.scores.max(initial=0)), 1e-9)
         if not user.has_history[0]:
@@ -184,7 +204,7 @@ class SearchEngine:
             )
         order = np.argsort(-scores[:RANKED], kind="stable")
         order = np.concatenate([order, np.arange(len(order), len(hits.items))])
-        return hits.items[order], scores[order].astype(np.float32)
+        return Hits(hits.items[order], scores[order].astype(np.float32), hits.total)
 
     def _browse(self, request: SearchRequest, user: UserBatch, text: str) -> SearchAnswer:
         """Nothing to look for: what suits the person, within the filters."""
@@ -203,9 +223,7 @@ class SearchEngine:
         items = self._suggested(request, user, 0)
         if not items:
             items = self._suggested(SearchRequest(k=request.k, language=request.language), user, 0)
-        return SearchAnswer(
-            items, 0, {"category": [], "brand": [], "price": []}, "nothing", reading.message, None
-        )
+        return SearchAnswer(items, 0, NO_FACETS, "nothing", reading.message, None)
 
     def _suggested(self, request: SearchRequest, user: UserBatch, offset: int) -> list[Recommendation]:
         wanted = min(offset + request.k, self._bundle.n_items)
@@ -217,8 +235,25 @@ class SearchEngine:
 
     def _facets_of_all(self, filters: Filters) -> dict[str, list[dict[str, Any]]]:
         if self._index is None:
-            return {"category": [], "brand": [], "price": []}
+            return NO_FACETS
         return self._index.facets([], filters, self._price_bounds)
+
+
+def _with_first(items: npt.NDArray[np.int32], hits: Hits) -> Hits:
+    """The hits, led by some items."""
+    if not len(items):
+        return hits
+    others = ~np.isin(hits.items, items)
+    highest = hits.scores.max(initial=0)
+    return Hits(
+        np.concatenate([items, hits.items[others]]),
+        np.concatenate([np.full(len(items), 1 + highest, np.float32), hits.scores[others]]),
+        hits.total + int(len(items) - np.count_nonzero(~others)),
+    )
+
+
+def _has_digit(word: str) -> bool:
+    return any(map(str.isdigit, word))
 
 
 def _quoted(text: str) -> str:

@@ -23,13 +23,13 @@ from serving.search.analysis import (
     MAX_LEVELS,
     TEXT_FIELDS,
     analyzer,
-    cleaned,
     document,
     folded_path,
     register,
     schema,
     segmented,
 )
+from serving.search.normalization import cleaned, quantities, without_quantities
 
 MAX_WORDS = 12
 """Of a search; the rest is not read."""
@@ -60,8 +60,11 @@ def build(directory: Path, items: pa.Table) -> None:
     register(index)
     # One thread and one segment: the same catalogue gives the same order of equal scores.
     writer = index.writer(heap_size=_WRITER_BYTES, num_threads=1)
-    names = ("title", "brand", "category", "description", "price", "available", "item_id")
-    columns = [items.column(name).to_pylist() for name in names]
+    names = ("title", "brand", "category", "description", "price", "available", "item_id", "attributes")
+    columns = [
+        items.column(name).to_pylist() if name in items.column_names else [None] * items.num_rows
+        for name in names
+    ]
     for row, values in enumerate(zip(*columns, strict=True)):
         writer.add_document(document(row, dict(zip(names, values, strict=True))))
     writer.commit()
@@ -80,6 +83,7 @@ class TextIndex:
         self._searcher = index.searcher()
         self._stems = analyzer(stemmed=True)
         self._surface = analyzer(stemmed=False)
+        self._has_codes = _has_field(index.schema, "code")
 
     @classmethod
     def open(cls, directory: Path) -> "TextIndex":
@@ -108,7 +112,9 @@ class TextIndex:
 
     def words(self, text: str) -> list[str]:
         """The distinct words of what a shopper typed, as written but in lower case and without accents."""
-        return list(dict.fromkeys(self.words_of(cleaned(text))))[:MAX_WORDS]
+        plain = cleaned(text)
+        words = [*self.words_of(without_quantities(plain)), *quantities(plain)]
+        return list(dict.fromkeys(words))[:MAX_WORDS]
 
     def words_of(self, text: str) -> list[str]:
         """All words of a text of the catalogue."""
@@ -117,6 +123,14 @@ class TextIndex:
     def is_known(self, word: str) -> bool:
         """Whether any item has the word, in any of its forms."""
         return any(self._searcher.doc_freq(name, stem) for stem in self._stem(word) for name in TEXT_FIELDS)
+
+    def with_code(self, code: str, filters: Filters, limit: int) -> Hits:
+        """Items that bear that id or part number, as `code_of` writes it."""
+        restrictions = self._restrictions(filters)
+        if not code or restrictions is None or not self._has_codes:
+            return Hits(np.zeros(0, np.int32), np.zeros(0, np.float32), 0)
+        term = Query.term_query(self._schema, "code", code, "basic")
+        return self._found(Query.boolean_query([(Occur.Must, term), *restrictions]), limit)
 
     def completions(self, word: str, limit: int = 5) -> list[str]:
         """Words that begin with `word`, the most frequent first."""
@@ -236,6 +250,15 @@ class TextIndex:
 
     def _stem(self, word: str) -> list[str]:
         return list(self._stems.analyze(word))
+
+
+def _has_field(schema: Schema, name: str) -> bool:
+    """Whether the index was built with that field; those of earlier releases may not have been."""
+    try:
+        Query.term_query(schema, name, "", "basic")
+    except ValueError:
+        return False
+    return True
 
 
 def _range(low: float | None, high: float | None) -> dict[str, float]:

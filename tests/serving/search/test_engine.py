@@ -52,6 +52,31 @@ def test_words_that_never_meet_give_what_matches_a_part(engine: SearchEngine):
     assert answer.message == "Nothing matches all of “desk butter”. These match a part of it."
 
 
+def test_two_of_three_words_come_before_one_of_three(engine: SearchEngine):
+    answer = engine.search(SearchRequest("dark salted bread"))
+    assert ids(answer) == ["bread"]
+    assert answer.match == "fuzzy"
+
+
+def test_an_id_finds_its_item_first_with_any_punctuation(engine: SearchEngine):
+    assert ids(engine.search(SearchRequest("Ban-ana")))[0] == "banana"
+    assert ids(engine.search(SearchRequest("roll")))[0] == "roll"
+    assert engine.search(SearchRequest("ban-ana", filters=Filters(max_price=0.5))).total == 0
+
+
+@pytest.mark.parametrize("typed", ["bread 7", "2 kg bananas"])
+def test_a_number_is_never_corrected(engine: SearchEngine, typed: str):
+    answer = engine.search(SearchRequest(typed))
+    assert answer.did_you_mean is None or not any(map(str.isdigit, answer.did_you_mean))
+    assert ids(answer)[0] in ("bread", "banana")
+
+
+def test_a_quantity_is_met_however_it_is_written(engine: SearchEngine):
+    for typed in ("bananas 1kg", "1 KG bananas", "1000 g bananas"):
+        answer = engine.search(SearchRequest(typed))
+        assert (ids(answer), answer.match) == (["banana"], "exact"), typed
+
+
 def test_no_hit_offers_something_else_and_says_so(engine: SearchEngine):
     answer = engine.search(SearchRequest("spaceship", k=2))
     assert ids(answer) == ["banana", "bread"]

@@ -9,8 +9,8 @@ import pytest
 
 from serving.engine.filtering import Filters
 from serving.errors import BundleError
-from serving.search.analysis import cleaned
 from serving.search.index import TextIndex, build
+from serving.search.normalization import cleaned
 from tests.serving.tiny_bundle import APPLE, BANANA, BREAD, BUTTER, CHEESE, LAMP, PEAR, ROLL, items
 
 ALL = Filters(in_stock_only=False)
@@ -217,3 +217,41 @@ def test_a_catalogue_without_optional_texts_is_searchable(tmp_path: Path):
     assert found(index, "tea") == [0]
     assert index.facets([], ALL, [1.0]) == {"category": [], "brand": [], "price": []}
     assert np.isfinite(index.search([["tea"]], ALL, 5).scores).all()
+
+
+def test_an_id_or_part_number_is_found_with_any_punctuation(tmp_path: Path):
+    items = catalogue(
+        title=["Headphones WH-1000XM4", "Cable", "Headphones"],
+        attributes=[None, ["sku:AB-12/3", "colour:red"], None],
+    )
+    build(tmp_path, items)
+    index = TextIndex.open(tmp_path)
+
+    def bearing(code: str) -> list[int]:
+        return index.with_code(code, ALL, 10).items.tolist()
+
+    assert bearing("wh1000xm4") == [0]
+    assert bearing("ab123") == [1]
+    assert bearing("i2") == [2]
+    assert bearing("red") == bearing("headphones") == bearing("") == []
+    assert index.with_code("i2", Filters(max_price=1.0), 10).total == 0
+
+
+def test_titles_are_brought_to_the_form_of_queries(tmp_path: Path):
+    build(
+        tmp_path,
+        catalogue(title=["Cafe\u0301 cre\u0300me", "Zero\u200bSugar Cola", "<i>\uff2dilk</i> &amp; Honey"]),
+    )
+    index = TextIndex.open(tmp_path)
+    assert found(index, *index.words("CAFÉ CRÈME")) == [0]
+    assert found(index, *index.words("zerosugar")) == [1]
+    assert found(index, *index.words("milk honey")) == [2]
+    assert found(index, "i") == found(index, "amp") == []
+
+
+def test_a_quantity_is_one_word_in_catalogue_and_query(tmp_path: Path):
+    build(tmp_path, catalogue(title=["HDMI cable 5m", "HDMI cable 15 m", "Cola 12 oz", "Cola 0,5 l"]))
+    index = TextIndex.open(tmp_path)
+    assert found(index, *index.words("cable 5 m")) == found(index, *index.words("5M cable")) == [0]
+    assert found(index, *index.words("12oz")) == [2]
+    assert found(index, *index.words("500 ml")) == [3]
