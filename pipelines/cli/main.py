@@ -23,6 +23,7 @@ VERBS = {
         "quarantine",
         "See the rows that broke a contract, and why.",
     ),
+    "lake": ("pipelines.cli.lake", "lake", "Take single events out of the lake."),
     "features": (
         "pipelines.cli.features",
         "features",

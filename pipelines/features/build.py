@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 
 import ibis.expr.schema as sch
@@ -41,7 +41,7 @@ from pipelines.features.transforms import (
 from pipelines.features.transforms.item_activity import item_activity
 from pipelines.features.transforms.user_activity import user_activity
 from pipelines.features.transforms.user_history import user_history
-from pipelines.lake import Lake
+from pipelines.lake import Lake, horizon_of
 
 LOG = logging.getLogger(__name__)
 
@@ -80,11 +80,16 @@ class FeatureReport(BaseModel):
 
 
 def default_as_of(lake: Lake) -> datetime:
-    """The instant after the newest event of the lake: its whole second, and one second more."""
-    last = lake.last_event_at()
-    if last is None:
+    """The instant after the newest event of the lake that is not far away from the others.
+
+    It is that event's whole second, and one second more.
+    """
+    horizon = horizon_of(lake)
+    if horizon is None:
         raise FeatureError("expected events in the lake, received none: run `aisle ingest` first")
-    return last.astimezone(UTC).replace(microsecond=0) + timedelta(seconds=1)
+    if (warning := horizon.warning()) is not None:
+        LOG.warning(warning)
+    return horizon.as_of
 
 
 def _with_events_before(lake: Lake, as_of: datetime) -> datetime:

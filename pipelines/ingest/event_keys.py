@@ -27,7 +27,7 @@ class KeyedEvents:
     rows: pl.DataFrame
     """To store."""
     duplicates: int
-    """Rows left out: the same id and content, stored or met before."""
+    """Rows left out: the same id and content, stored or met before, or taken out of the lake on purpose."""
     conflicts: pl.DataFrame | None
     """For the quarantine; `content` holds the received and the stored event."""
 
@@ -54,9 +54,12 @@ def compare_keys(lake: Lake, rows: pl.DataFrame) -> KeyedEvents:
         lake: Where events are stored.
         rows: In the columns of table `events`, in the order in which they were read.
     """
+    read = rows.height
+    rows = _without_removed(lake, rows)
+    taken_out = read - rows.height
     stored = _stored_with(lake, rows["event_id"])
     if stored.is_empty() and not rows["event_id"].is_duplicated().any():
-        return KeyedEvents(rows, 0, None)
+        return KeyedEvents(rows, taken_out, None)
     content = [name for name in rows.columns if name not in NOT_CONTENT]
     rows = rows.with_columns(digest(rows, content).alias("digest"))
     stored = stored.with_columns(digest(stored, content).alias("digest"))
@@ -74,8 +77,23 @@ def compare_keys(lake: Lake, rows: pl.DataFrame) -> KeyedEvents:
     same = ["event_id", "digest"]
     fresh = agreeing.join(stored.select(same).unique(), on=same, how="anti", maintain_order="left")
     fresh = fresh.unique(same, keep="first", maintain_order=True)
-    duplicates = agreeing.height - fresh.height
+    duplicates = agreeing.height - fresh.height + taken_out
     return KeyedEvents(fresh.select(SCHEMAS["events"].names), duplicates, conflicts)
+
+
+def _without_removed(lake: Lake, rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows whose id and content were not taken out of the lake (`aisle lake remove`)."""
+    if rows.is_empty() or not lake.exists("removed_events"):
+        return rows
+    removed = pl.DataFrame(lake.read("removed_events")).filter(
+        pl.col("event_id").is_in(rows["event_id"].implode())
+    )
+    if removed.is_empty():
+        return rows
+    content = [name for name in rows.columns if name not in NOT_CONTENT]
+    same = removed.select("event_id", digest(removed, content).alias("digest")).unique()
+    found = rows.with_columns(digest(rows, content).alias("digest"))
+    return found.join(same, on=["event_id", "digest"], how="anti", maintain_order="left").drop("digest")
 
 
 def _stored_with(lake: Lake, ids: pl.Series) -> pl.DataFrame:

@@ -27,7 +27,7 @@ from pipelines.ingest.quarantine import not_even_rows, screen, seal
 from pipelines.ingest.report import IngestReport, TableReport
 from pipelines.ingest.states import changed_states, gone_items, last_rows
 from pipelines.ingest.watermarks import remember
-from pipelines.lake import SCHEMAS, Lake, open_lake
+from pipelines.lake import SCHEMAS, Lake, horizon_of, open_lake
 from pipelines.settings import Settings
 from serving.events import EVENT_TYPES
 
@@ -80,9 +80,9 @@ def ingest(
 
 
 def as_of(lake: Lake) -> datetime | None:
-    """The cutoff that includes every event of the lake: the newest one's second, plus one."""
-    last = lake.last_event_at()
-    return None if last is None else last.replace(microsecond=0) + timedelta(seconds=1)
+    """The cutoff that includes every event of the lake but those far away from the others."""
+    horizon = horizon_of(lake)
+    return None if horizon is None else horizon.as_of
 
 
 def _utc(instant: datetime | None) -> datetime | None:
@@ -265,6 +265,8 @@ class Run:
     def report(self, sources: Sequence[Source], seconds: float) -> IngestReport:
         """What was done."""
         tables = self._tables()
+        horizon = horizon_of(self._lake)
+        far = None if horizon is None else horizon.warning()
         reasons: Counter[str] = Counter()
         for rows in self._bad:
             reasons.update(dict(rows["reason"].value_counts().iter_rows()))
@@ -287,13 +289,14 @@ class Run:
             present={column: self._present[column] for column in sorted(self._unreadable)},
             gone=self._gone,
             left_out=dict(self._left_out.most_common()),
-            warnings=tuple(
-                f"{source}: {column}: {text}" for (source, column), text in self._warnings.items()
+            warnings=(
+                *(f"{source}: {column}: {text}" for (source, column), text in self._warnings.items()),
+                *(() if far is None else (far,)),
             ),
             reasons=dict(reasons.most_common()),
             ignored_columns=self._ignored,
             skipped=tuple(name for source in sources for name in source.skipped()),
             outside_window=self._outside,
             versions=self._lake.versions(),
-            as_of=as_of(self._lake),
+            as_of=None if horizon is None else horizon.as_of,
         )

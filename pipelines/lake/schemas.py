@@ -121,6 +121,9 @@ INGEST_STATE = pa.schema(
 )
 """How far each part of a source has been read; the greatest position counts."""
 
+REMOVED_EVENTS = EVENTS.append(_required("removed_at", TIMESTAMP)).append(_required("reason", pa.string()))
+"""Events that were taken out, with all they held, when and why; ingest leaves the same content out."""
+
 SCHEMAS: dict[str, pa.Schema] = {
     "events": EVENTS,
     "items": ITEMS,
@@ -130,6 +133,7 @@ SCHEMAS: dict[str, pa.Schema] = {
     "coupons": COUPONS,
     "coupon_redemptions": COUPON_REDEMPTIONS,
     "quarantine": QUARANTINE,
+    "removed_events": REMOVED_EVENTS,
     "ingest_state": INGEST_STATE,
 }
 
@@ -145,6 +149,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "coupons": ("coupon_id", "item_id", "campaign_id"),
     "coupon_redemptions": ("user_id", "coupon_id", "campaign_id", "redeemed_on"),
     "quarantine": ("quarantine_id",),
+    "removed_events": ("event_id", "source", "removed_at"),
     "ingest_state": ("source", "part", "position"),
 }
 """Columns that tell one row of a table from every other."""

@@ -39,6 +39,7 @@ from pipelines.training.data import (
 )
 from pipelines.training.data.item_codes import item_codes
 from pipelines.training.item_statistics import write_lookalikes, write_state_of
+from pipelines.training.readiness import refuse_too_little
 from serving.bundle import (
     EVENT_WEIGHTS,
     Bundle,
@@ -81,6 +82,7 @@ def build(settings: Settings, as_of: datetime, workdir: Path, config: TrainingCo
     shop = read_shop(lake, as_of, config.target_types)
     first_event_at = datetime.fromtimestamp(int(shop.interactions.times.min()), UTC)
     split = TimeSplit.plan(first_event_at, as_of, config.horizon_days, config.ranking.requests)
+    refuse_too_little(shop, split)
     material = TrainingSet(
         workdir=workdir,
         split=split,

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pipelines.errors import TrainingError
-from pipelines.lake import Lake
+from pipelines.lake import Lake, main_days
 from pipelines.training.data.tie_order import tie_keys
 from serving.bundle import NOT_HISTORY
 
@@ -87,7 +87,8 @@ class EncodedShop:
 def read_shop(lake: Lake, as_of: datetime, target_types: Sequence[str] | None = None) -> EncodedShop:
     """The shop as the lake knew it before `as_of`.
 
-    Items that were met in events but never described are part of the catalogue, by their id alone.
+    Items that were met in events but never described are part of the catalogue, by their id alone. Events
+    far away from all others are left out, as they are of the default cutoff of features.
 
     Raises:
         TrainingError: No interaction lies before `as_of`, or none is of a target type.
@@ -101,6 +102,7 @@ def read_shop(lake: Lake, as_of: datetime, target_types: Sequence[str] | None = 
             f"expected interactions with items before {as_of.isoformat()}, received none; "
             "ingest shop data first, or choose a later as_of"
         )
+    events = _without_far_ones(events)
     event_types = tuple(sorted(pc.unique(events.column("event_type")).to_pylist()))
     user_ids = pc.unique(events.column("user_id")).sort()
     catalogue = _catalogue(lake, events, cutoff)
@@ -113,6 +115,15 @@ def read_shop(lake: Lake, as_of: datetime, target_types: Sequence[str] | None = 
             _in_order(events, user_ids), user_ids, catalogue.column("item_id").combine_chunks(), event_types
         ),
     )
+
+
+def _without_far_ones(events: pa.Table) -> pa.Table:
+    """The events of the shop's main span; see `pipelines.lake.horizon`."""
+    day_of = (events.column("event_at").cast(pa.int64()).to_numpy() // 1_000_000) // DAY_S
+    days, counts = np.unique(day_of, return_counts=True)
+    first, last = main_days(days, counts)
+    inside = (day_of >= first) & (day_of <= last)
+    return events if inside.all() else events.filter(pa.array(inside))
 
 
 def newest_items(lake: Lake) -> pa.Table | None:
