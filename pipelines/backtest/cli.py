@@ -50,8 +50,8 @@ class Names(click.ParamType[tuple[str, ...]]):
 @click.option(
     "--protocol",
     required=True,
-    type=click.Choice(["leave-one-out", "temporal", "explicit", "ratings"]),
-    help="Where the cutoff lies.",
+    type=click.Choice(["leave-one-out", "temporal", "explicit", "ratings", "search"]),
+    help="Where the cutoff lies; search: judged search queries instead.",
 )
 @click.option("--k", "ks", type=Lengths(), default="10,20", show_default=True, help="Lengths of the lists.")
 @click.option(
@@ -87,6 +87,8 @@ def backtest(folder: Path, report: Path | None, probing: bool, as_json: bool, **
 
     DIR holds events.parquet (user_id, item_id, event_type, event_at; optional rating, session_id, quantity),
     optionally items.parquet and users.parquet, and test.parquet (history, target) for protocol explicit.
+    Protocol search takes items.parquet and judgments.parquet (search_query, item_id, relevance; optional
+    fold) instead.
     """
     from pipelines.backtest.config import BacktestConfig
     from pipelines.backtest.run import known_models, run_backtest
@@ -110,7 +112,7 @@ def _show(console: Console, document: dict[str, Any]) -> None:
 
 
 def _shown(document: dict[str, Any]) -> list[str]:
-    if document["protocol"] == "ratings":
+    if document["protocol"] in ("ratings", "search"):
         return list(document["model"])
     k = document["ks"][0]
     return [f"{metric}@{k}" for metric in METRICS]

@@ -7,7 +7,7 @@ from pydantic import Field, field_validator, model_validator
 from pipelines.errors import WrongUsageError
 from pipelines.training import FrozenConfig
 
-Protocol = Literal["leave-one-out", "temporal", "explicit", "ratings"]
+Protocol = Literal["leave-one-out", "temporal", "explicit", "ratings", "search"]
 
 KEEPS_SEEN = {"leave-one-out": False, "temporal": True, "explicit": True}
 """Protocol → whether items that an asker had before are listed, where nothing else is asked for."""
@@ -63,9 +63,10 @@ class BacktestConfig(FrozenConfig):
                 raise WrongUsageError(
                     f"{option} is of protocol temporal, received protocol {self.protocol}; leave it out"
                 )
-        if self.keep_seen is not None and self.protocol == "ratings":
+        if self.keep_seen is not None and self.protocol not in KEEPS_SEEN:
             raise WrongUsageError(
-                "--keep-seen and --mask-seen are of protocols that rank, received ratings; leave them out"
+                "--keep-seen and --mask-seen are of protocols that rank for users, received "
+                f"{self.protocol}; leave them out"
             )
         return self
 

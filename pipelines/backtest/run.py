@@ -5,6 +5,13 @@ from typing import Any
 
 from pipelines.backtest.config import BacktestConfig
 from pipelines.backtest.data import Dataset, read_dataset
+from pipelines.backtest.judged_search import (
+    RANKINGS,
+    describe_searched,
+    read_judged,
+    run_searched,
+    searched_page,
+)
 from pipelines.backtest.leak_probe import Probe
 from pipelines.backtest.models import AISLE
 from pipelines.backtest.ranking_run import probe_leaks, run_ranked
@@ -12,13 +19,15 @@ from pipelines.backtest.ratings import describe_rated, probe_ratings, rated_page
 from pipelines.backtest.report import describe_ranked, page_of, track, write_page
 from pipelines.errors import BacktestError, WrongUsageError
 from pipelines.runtime import Console
-from pipelines.settings import load_settings
+from pipelines.settings import Settings, load_settings
 from pipelines.training.baselines import MODELS
 from pipelines.training.ratings import BLEND, RATING_MODELS
 
 
 def known_models(protocol: str) -> tuple[str, ...]:
     """The models of a protocol; where none is named, the first is measured beside all others."""
+    if protocol == "search":
+        return tuple(RANKINGS)
     if protocol == "ratings":
         return (BLEND, *RATING_MODELS)
     return (AISLE, *MODELS)
@@ -51,6 +60,13 @@ def run_backtest(
             f"expected models out of {', '.join(known)}, received {', '.join(unknown)}; see --model"
         )
     settings = load_settings()
+    if config.protocol == "search":
+        if probing:
+            raise WrongUsageError(
+                "--probe-leaks is of protocols with a cutoff, received search; no ranking sees a judgment"
+            )
+        document, page = _searched(folder, config, console)
+        return _left(settings, config, document, page, report)
     with console.step(f"read {folder}"):
         dataset = read_dataset(folder, with_test=config.protocol == "explicit")
     document, page = _measured(dataset, config, console)
@@ -59,9 +75,24 @@ def run_backtest(
         found = look(dataset, config, console)
         refuse_leaks(found)
         document["leak_probe"] = {"compared": found.compared, "leaks": []}
-    path = report or settings.home / "backtests" / f"{dataset.name}-{config.protocol}.html"
+    return _left(settings, config, document, page, report)
+
+
+def _left(
+    settings: Settings, config: BacktestConfig, document: dict[str, Any], page: str, report: Path | None
+) -> dict[str, Any]:
+    """The document with where its page went, and its run."""
+    path = report or settings.home / "backtests" / f"{document['folder']}-{config.protocol}.html"
     write_page(page, path)
     return {**document, "report": str(path), "run_id": track(settings, config, document, page)}
+
+
+def _searched(folder: Path, config: BacktestConfig, console: Console) -> tuple[dict[str, Any], str]:
+    """The document and the page of judged search queries."""
+    with console.step(f"read {folder}"):
+        judged = read_judged(folder)
+    document = describe_searched(judged, config, run_searched(judged, config.models, config.seed, console))
+    return document, searched_page(document)
 
 
 def _measured(dataset: Dataset, config: BacktestConfig, console: Console) -> tuple[dict[str, Any], str]:
