@@ -9,14 +9,22 @@ from tantivy import Filter as TokenFilter
 from serving.bundle import CATEGORY_SEPARATOR, levels_of
 from serving.search.normalization import catalogue_text, cleaned, code_of, part_numbers, quantities
 
-TEXT_FIELDS: dict[str, float] = {"title": 3.0, "brand": 2.0, "category": 1.5, "description": 0.7}
-"""Searched fields and what a match in each counts."""
+TEXT_FIELDS: dict[str, float] = {
+    "title": 3.0,
+    "brand": 2.0,
+    "category": 1.5,
+    "description": 0.7,
+    "attributes": 0.5,
+}
+"""Searched fields and what a match in each counts before BM25F ranks the best."""
 SURFACE_FIELDS = ("title", "brand", "category")
 """Fields whose words may be proposed to a shopper, as they are written."""
 MAX_LEVELS = 6
 """Category levels that are filtered and counted by."""
 MAX_CODES = 100
 """Part numbers of one item that are searched."""
+SHORTEST_VALUE = 4
+"""Characters that an attribute's value must have to be searched."""
 _EAST_ASIAN = re.compile("([\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff])")
 
 
@@ -37,7 +45,7 @@ def document(row: int, item: dict[str, Any]) -> Document:
     entry.add_text("item_id", item["item_id"])
     codes = {code_of(item["item_id"])}
     for name in TEXT_FIELDS:
-        if text := catalogue_text(item[name] or ""):
+        if text := _field_text(item, name):
             entry.add_text(name, segmented(" ".join([text, *quantities(text)])))
             if name in SURFACE_FIELDS:
                 entry.add_text("surface", segmented(text))
@@ -57,6 +65,22 @@ def document(row: int, item: dict[str, Any]) -> Document:
         entry.add_float("price", float(item["price"]))
     entry.add_boolean("available", item["available"] is not False)
     return entry
+
+
+def _field_text(item: dict[str, Any], name: str) -> str:
+    if name == "attributes":
+        return " . ".join(filter(None, (catalogue_text(said(each)) for each in item[name] or () if each)))
+    return catalogue_text(item[name] or "")
+
+
+def said(attribute: str) -> str:
+    """What an attribute says: `colour: dark blue` as `dark blue`; an attribute without a name is a value.
+
+    Values too short to say anything without the name, such as `yes` and bare numbers, are passed over.
+    """
+    name, separator, value = attribute.partition(":")
+    text = (value if separator else name).strip()
+    return text if len(text) >= SHORTEST_VALUE else ""
 
 
 def schema() -> Schema:

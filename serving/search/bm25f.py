@@ -32,8 +32,8 @@ SATURATION = 0.5
 COORDINATION = 1.0
 """What an item that has every word of the search query gains, as a share of its score."""
 
-TERMS = "bm25f_terms.parquet"
-POSTINGS = "bm25f_postings.parquet"
+TERMS = "search_terms.parquet"
+POSTINGS = "search_postings.parquet"
 
 
 class BM25F:
@@ -126,25 +126,25 @@ class BM25F:
         total *= 1 + np.float32(coordination / max(len(groups), 1)) * met
         return total
 
-    def write(self, folder: Path) -> None:
-        """Write the postings into the folder of the text index."""
+    def write(self, directory: Path) -> None:
+        """Write the postings into the bundle under construction."""
         terms = pa.table({"term": list(self._term_ids), "start": self._starts[:-1]})
         postings = pa.table({"item": self._rows, "score": self._weights})
         sized = postings.replace_schema_metadata({"items": str(self.n_items)})
-        pq.write_table(terms, folder / TERMS)
-        pq.write_table(sized, folder / POSTINGS)
+        pq.write_table(terms, directory / TERMS)
+        pq.write_table(sized, directory / POSTINGS)
 
     @classmethod
-    def read(cls, folder: Path) -> "BM25F | None":
-        """The postings in that folder; None where the release was made before there were any.
+    def read(cls, directory: Path) -> "BM25F | None":
+        """The postings of the bundle in that directory; None where the release has none.
 
         Raises:
             BundleError: The files are not what `write` leaves.
         """
-        if not (folder / POSTINGS).exists():
+        if not (directory / POSTINGS).exists():
             return None
         try:
-            terms, postings = pq.read_table(folder / TERMS), pq.read_table(folder / POSTINGS)
+            terms, postings = pq.read_table(directory / TERMS), pq.read_table(directory / POSTINGS)
             n_items = int(postings.schema.metadata[b"items"])
             starts = np.append(terms.column("start").to_numpy(), postings.num_rows).astype(np.int64)
             rows = postings.column("item").to_numpy().astype(np.int32)

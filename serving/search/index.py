@@ -29,10 +29,12 @@ from serving.search.analysis import (
     schema,
     segmented,
 )
+from serving.search.bm25f import BM25F
 from serving.search.normalization import cleaned, quantities, without_quantities
+from serving.search.words import MAX_WORDS, Stemmer
 
-MAX_WORDS = 12
-"""Of a search; the rest is not read."""
+RANKED_BY_FIELDS = 1000
+"""Best matches that BM25F puts in order; behind them the order of the full-text index stays."""
 _WRITER_BYTES = 100_000_000
 
 
@@ -67,6 +69,7 @@ def build(directory: Path, items: pa.Table) -> None:
     ]
     for row, values in enumerate(zip(*columns, strict=True)):
         writer.add_document(document(row, dict(zip(names, values, strict=True))))
+    BM25F.of_texts(Stemmer().fields(items)).write(directory)
     writer.commit()
     writer.wait_merging_threads()
     del writer, index
@@ -77,8 +80,10 @@ def build(directory: Path, items: pa.Table) -> None:
 class TextIndex:
     """An opened index. Threads may share it."""
 
-    def __init__(self, index: Index) -> None:
-        """Read the index as it is now."""
+    def __init__(self, index: Index, ranking: BM25F | None = None) -> None:
+        """Read the index as it is now; `ranking` orders what it finds, where the release has one."""
+        self._ranking = ranking
+        self._fields = {name: boost for name, boost in TEXT_FIELDS.items() if _has_field(index.schema, name)}
         self._schema: Schema = index.schema
         self._searcher = index.searcher()
         self._stems = analyzer(stemmed=True)
@@ -104,7 +109,7 @@ class TextIndex:
                 index = Index.open(private)
                 index.config_reader("manual")
                 register(index)
-                opened = cls(index)
+                opened = cls(index, BM25F.read(directory))
                 opened.count([], Filters())
             except (OSError, ValueError, RuntimeError) as error:
                 raise BundleError(f"{TEXT_INDEX}: expected the text index, received {error}.") from error
@@ -122,7 +127,7 @@ class TextIndex:
 
     def is_known(self, word: str) -> bool:
         """Whether any item has the word, in any of its forms."""
-        return any(self._searcher.doc_freq(name, stem) for stem in self._stem(word) for name in TEXT_FIELDS)
+        return any(self._searcher.doc_freq(name, stem) for stem in self._stem(word) for name in self._fields)
 
     def with_code(self, code: str, filters: Filters, limit: int) -> Hits:
         """Items that bear that id or part number, as `code_of` writes it."""
@@ -155,15 +160,24 @@ class TextIndex:
             needed: Groups that must be met at least; all by default.
         """
         query = self._query(groups, filters, needed)
-        return (
-            Hits(np.zeros(0, np.int32), np.zeros(0, np.float32), 0)
-            if query is None
-            else self._found(query, limit)
-        )
+        if query is None:
+            return Hits(np.zeros(0, np.int32), np.zeros(0, np.float32), 0)
+        if self._ranking is None or not groups:
+            return self._found(query, limit)
+        hits = self._found(query, max(limit, RANKED_BY_FIELDS))
+        first = hits.items[:RANKED_BY_FIELDS]
+        stems = [[stem for word in group for stem in self._stem(word)] for group in groups]
+        scores = self._ranking.scores(stems)[first]
+        order = np.argsort(-scores, kind="stable")
+        # What follows the ranked ones keeps its order, below them.
+        rest = scores.min(initial=0) * np.ones(len(hits.items) - len(first), np.float32)
+        items = np.concatenate([first[order], hits.items[RANKED_BY_FIELDS:]])
+        return Hits(items[:limit], np.concatenate([scores[order], rest])[:limit], hits.total)
 
     def count(self, groups: Sequence[Sequence[str]], filters: Filters, needed: int | None = None) -> int:
         """How many items `search` would find."""
-        return self.search(groups, filters, 1, needed).total
+        query = self._query(groups, filters, needed)
+        return 0 if query is None else self._found(query, 1).total
 
     def facets(
         self,
@@ -219,7 +233,7 @@ class TextIndex:
             Query.boost_query(Query.term_query(self._schema, name, stem), boost)
             for word in group
             for stem in self._stem(word)
-            for name, boost in TEXT_FIELDS.items()
+            for name, boost in self._fields.items()
         ]
         return Query.disjunction_max_query(terms, 0.1) if terms else Query.empty_query()
 

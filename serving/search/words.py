@@ -4,13 +4,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from serving.search.analysis import analyzer, segmented
+from serving.search.analysis import analyzer, said, segmented
 from serving.search.normalization import catalogue_text, cleaned, quantities, without_quantities
 
 MAX_WORDS = 12
 """Of a search query; the rest is not read."""
-SHORTEST_VALUE = 4
-"""Characters that an attribute's value must have to be searched: `yes`, `no` and bare numbers say nothing."""
 TEXT_COLUMNS = ("title", "brand", "description", "category")
 
 
@@ -45,7 +43,7 @@ class Stemmer:
         found["attributes"] = [
             self.words(
                 " . ".join(
-                    catalogue_text(attribute if whole_attributes else _value(attribute))
+                    catalogue_text(attribute if whole_attributes else said(attribute))
                     for attribute in attributes or ()
                     if attribute
                 )
@@ -57,10 +55,3 @@ class Stemmer:
 
 def _column(items: pa.Table, name: str) -> list[Any]:
     return items.column(name).to_pylist() if name in items.column_names else [None] * items.num_rows
-
-
-def _value(attribute: str) -> str:
-    """What an attribute says: `colour: dark blue` as `dark blue`; an attribute without a name is a value."""
-    name, separator, value = attribute.partition(":")
-    said = (value if separator else name).strip()
-    return said if len(said) >= SHORTEST_VALUE else ""

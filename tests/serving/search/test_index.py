@@ -9,6 +9,7 @@ import pytest
 
 from serving.engine.filtering import Filters
 from serving.errors import BundleError
+from serving.search.bm25f import POSTINGS
 from serving.search.index import TextIndex, build
 from serving.search.normalization import cleaned
 from tests.serving.tiny_bundle import APPLE, BANANA, BREAD, BUTTER, CHEESE, LAMP, PEAR, ROLL, items
@@ -64,7 +65,38 @@ def test_a_word_in_the_title_counts_more_than_one_in_the_description(tmp_path: P
     hits = TextIndex.open(tmp_path).search([["rose"]], ALL, 10)
     assert hits.items[0] == 1
     assert hits.total == 3
+    assert hits.scores[0] > hits.scores[1]
+
+
+def test_what_an_attribute_says_is_found_below_titles(tmp_path: Path):
+    build(
+        tmp_path,
+        catalogue(
+            title=["Coat", "Blue tea", "Cup"],
+            attributes=[["colour: dark blue"], [], ["wi fi: yes", "width: 30"]],
+        ),
+    )
+    index = TextIndex.open(tmp_path)
+    assert index.search([["blue"]], ALL, 10).items.tolist() == [1, 0]
+    assert not index.is_known("yes")
+
+
+def test_a_release_without_postings_keeps_the_order_of_its_index(tmp_path: Path):
+    build(tmp_path, catalogue(title=["Soap", "Rose", "Tea"], description=["with rose", "plain", "with rose"]))
+    (tmp_path / POSTINGS).unlink()
+    hits = TextIndex.open(tmp_path).search([["rose"]], ALL, 10)
+    assert hits.items[0] == 1
     assert hits.scores[0] > 2 * hits.scores[1]
+
+
+def test_pages_beyond_what_fields_rank_follow_without_double(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("serving.search.index.RANKED_BY_FIELDS", 2)
+    build(tmp_path, catalogue(title=["tea", "tea cup", "tea cup red", "tea", "tea pot"]))
+    index = TextIndex.open(tmp_path)
+    whole = index.search([["tea"]], ALL, 5)
+    assert sorted(whole.items.tolist()) == [0, 1, 2, 3, 4]
+    assert index.search([["tea"]], ALL, 2).items.tolist() == whole.items[:2].tolist()
+    assert (np.diff(whole.scores) <= 0).all()
 
 
 def test_no_word_finds_everything_and_the_limit_leaves_the_total(index: TextIndex):
