@@ -4,11 +4,16 @@ Loaded by a call inside a task or a command, never at import. How models are tra
 frozen configuration beside each model.
 """
 
+import os
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from pipelines.errors import WrongUsageError
+from serving.credentials import secrets_from_files
+from serving.errors import ConfigurationError
 
 DUCKDB_MEMORY = "30%"
 """What DuckDB may hold while it computes features, unless it is set: a share of the machine's memory."""
@@ -25,7 +30,7 @@ class Settings(BaseSettings):
     lake_uri: str | None = None
     """Root of the Delta tables, a path or an `s3://` address; unset, `<home>/lake`."""
 
-    shop_source: str | None = None
+    shop_source: SecretStr | None = None
     """What the scheduled ingest takes in: a file or folder, `mysql://…`, `s3://…` or `complete-journey`."""
 
     shop_mapping: Path | None = None
@@ -63,7 +68,7 @@ class Settings(BaseSettings):
     """Folder that Spark's workers and this machine share, for what is computed once; unset, a temporary one
     of this machine, which only `local[N]` can use."""
 
-    redis_url: str | None = None
+    redis_url: SecretStr | None = None
     """Redis as online store, such as `redis://127.0.0.1:6379/0`; unset, a SQLite file under `home`."""
 
     feast_registry_uri: SecretStr | None = None
@@ -77,7 +82,7 @@ class Settings(BaseSettings):
     feature_oidc_audience: str | None = None
     """Audience that these tokens must be made for, and the client whose roles they carry."""
 
-    tracking_uri: str | None = None
+    tracking_uri: SecretStr | None = None
     """MLflow tracking server; unset, a SQLite file under `home`."""
 
     experiment: str = "aisle"
@@ -117,7 +122,9 @@ class Settings(BaseSettings):
     @property
     def mlflow_uri(self) -> str:
         """Address of the MLflow tracking server or its SQLite database."""
-        return self.tracking_uri or f"sqlite:///{(self.home / 'mlflow' / 'mlflow.db').resolve()}"
+        if self.tracking_uri is not None:
+            return self.tracking_uri.get_secret_value()
+        return f"sqlite:///{(self.home / 'mlflow' / 'mlflow.db').resolve()}"
 
     @property
     def event_log(self) -> Path:
@@ -145,5 +152,13 @@ class Settings(BaseSettings):
 
 
 def load_settings() -> Settings:
-    """Read the settings from the environment, now."""
-    return Settings()
+    """Read the settings from the environment, now; a secret also from the file that `…_FILE` names.
+
+    Raises:
+        WrongUsageError: Such a file cannot be read.
+    """
+    secrets = [name for name, kind in Settings.model_fields.items() if SecretStr in get_args(kind.annotation)]
+    try:
+        return Settings(**secrets_from_files("AISLE_", secrets, os.environ))  # type: ignore[arg-type]
+    except ConfigurationError as error:
+        raise WrongUsageError(str(error)) from error

@@ -11,6 +11,7 @@ import click
 from pydantic import ValidationError
 
 from serving.clock import Clock
+from serving.credentials import LogFormatter
 from serving.errors import ConfigurationError, EventLogError
 from serving.settings import ServingSettings, check_exposure, load_settings
 from serving.worker_pool import WorkerPool, cores, listening_socket, shared_metrics
@@ -42,9 +43,9 @@ def main(host: str | None, port: int | None) -> None:
     try:
         chosen = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
         settings = with_choices(load_settings(), chosen)
-        logging.basicConfig(
-            level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-        )
+        handler = logging.StreamHandler()
+        handler.setFormatter(LogFormatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        logging.basicConfig(level=settings.log_level.upper(), handlers=[handler])
         # Feast tells of every look at its registry.
         logging.getLogger("feast").setLevel(logging.WARNING)
         check_exposure(settings)

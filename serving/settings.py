@@ -4,6 +4,7 @@ Loaded by a call when the process starts, never at import.
 """
 
 import ipaddress
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,11 @@ from typing import Annotated
 from pydantic import AwareDatetime, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from serving.credentials import secrets_from_files
 from serving.errors import ConfigurationError
+
+SECRETS = ("api_key", "tracking_uri", "feast_registry", "redis_url")
+"""Settings that hold credentials: never shown, and read from a file that `AISLE_SERVING_…_FILE` names."""
 
 LOOPBACK_NAMES = frozenset({"localhost", "ip6-localhost"})
 
@@ -40,7 +45,7 @@ class ServingSettings(BaseSettings):
     cache: Path | None = None
     """Folder of downloaded releases, named by their content; unset, `<home>/serving/releases`."""
 
-    tracking_uri: str | None = None
+    tracking_uri: SecretStr | None = None
     """MLflow server that holds the registry; unset, the SQLite file under `home`."""
 
     model_name: str = "aisle-recommender"
@@ -79,7 +84,7 @@ class ServingSettings(BaseSettings):
     live_users: Annotated[int, Field(ge=1)] = 200_000
     """Users whose newest events are kept in memory; beyond it the longest silent one is let go."""
 
-    feast_registry: str | None = None
+    feast_registry: SecretStr | None = None
     """Address of the Feast registry; unset, `<home>/feast/registry.db`."""
 
     feast_project: str = "aisle"
@@ -160,7 +165,9 @@ class ServingSettings(BaseSettings):
     @property
     def mlflow_uri(self) -> str:
         """Address of the MLflow server, or of its SQLite database."""
-        return self.tracking_uri or f"sqlite:///{(self.home / 'mlflow' / 'mlflow.db').resolve()}"
+        if self.tracking_uri is not None:
+            return self.tracking_uri.get_secret_value()
+        return f"sqlite:///{(self.home / 'mlflow' / 'mlflow.db').resolve()}"
 
 
 def is_loopback(host: str) -> bool:
@@ -194,5 +201,9 @@ def check_exposure(settings: ServingSettings) -> None:
 
 
 def load_settings() -> ServingSettings:
-    """Read the settings from the environment, now."""
-    return ServingSettings()
+    """Read the settings from the environment, now; a secret also from the file that `…_FILE` names.
+
+    Raises:
+        ConfigurationError: Such a file cannot be read.
+    """
+    return ServingSettings(**secrets_from_files("AISLE_SERVING_", SECRETS, os.environ))  # type: ignore[arg-type]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 import click
 
 from pipelines.runtime import Console, finish
+from serving.credentials import without_credentials
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings
@@ -103,10 +104,10 @@ def _tracking(settings: "Settings") -> Finding:
         return Finding("mlflow", "ok", path)
     try:
         with urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=5) as answer:  # noqa: S310 - a setting
-            return Finding("mlflow", "ok", f"{uri} answers {answer.status}")
+            return Finding("mlflow", "ok", f"{without_credentials(uri)} answers {answer.status}")
     except (urllib.error.URLError, ValueError, OSError) as error:
         to_do = "start the tracking server, or correct AISLE_TRACKING_URI"
-        return Finding("mlflow", "failed", f"{uri}: {error}", to_do)
+        return Finding("mlflow", "failed", without_credentials(f"{uri}: {error}"), to_do)
 
 
 @click.command()

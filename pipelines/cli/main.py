@@ -14,6 +14,7 @@ import click
 
 from pipelines.errors import AisleError, WrongUsageError
 from pipelines.runtime import visible
+from serving.credentials import without_credentials
 
 VERBS = {
     "demo": ("pipelines.demo", "demo", "Run the whole loop on real shop data, here, and keep it running."),
@@ -113,8 +114,8 @@ def _usage_message(error: click.ClickException) -> str:
 
 def _fail(message: str, arguments: list[str], *, code: int) -> None:
     if "--json" in arguments:
-        sys.stdout.write(json.dumps({"ok": False, "error": message}) + "\n")
-    sys.stderr.write(f"aisle: {visible(message)}\n")
+        sys.stdout.write(json.dumps({"ok": False, "error": without_credentials(message)}) + "\n")
+    sys.stderr.write(f"aisle: {visible(without_credentials(message))}\n")
     sys.exit(code)
 
 

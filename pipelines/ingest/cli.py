@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from pipelines.runtime import Console, finish
+from serving.credentials import without_credentials
 
 if TYPE_CHECKING:
     from pipelines.ingest.report import IngestReport
@@ -47,7 +48,7 @@ def ingest(
     from pipelines.settings import load_settings
 
     console, settings = Console(quiet=as_json), load_settings()
-    with console.step(f"Taking in {', '.join(_without_password(source) for source in sources)}"):
+    with console.step(f"Taking in {', '.join(without_credentials(source) for source in sources)}"):
         report = take_in(
             sources,
             settings,
@@ -61,11 +62,6 @@ def ingest(
     check_refused(report, settings)
     if as_json:
         finish({"ok": True, **report.model_dump(mode="json")}, as_json=True)
-
-
-def _without_password(source: str) -> str:
-    scheme, separator, rest = source.partition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}" if separator else source
 
 
 def _show(report: "IngestReport", console: Console) -> None:

@@ -8,6 +8,7 @@ from pipelines.ingest.refusal import check_refused
 from pipelines.ingest.report import IngestReport
 from pipelines.ingest.run import ingest
 from pipelines.settings import load_settings
+from serving.credentials import has_credentials, without_credentials
 
 SERVED_EVENTS = "event-log"
 
@@ -25,7 +26,13 @@ def take_in(source: str | None, since: str | None = None, until: str | None = No
         IngestError: A source cannot be taken in, or there is no event in the lake afterwards.
     """
     settings = load_settings()
-    shop = source or settings.shop_source
+    if source and has_credentials(source):
+        raise IngestError(
+            f"{without_credentials(source)}: expected a source without a password, for all who see the DAG "
+            "see its configuration. Set AISLE_SHOP_SOURCE, or AISLE_SHOP_SOURCE_FILE to a file with it."
+        )
+    own = settings.shop_source
+    shop = source or (own.get_secret_value() if own else None)
     report = ingest(
         [*([shop] if shop else []), SERVED_EVENTS],
         settings,

@@ -28,6 +28,7 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 import pipelines.errors
 from pipelines.errors import AisleError, ProcessError
+from serving.credentials import LogFormatter
 
 LOG = logging.getLogger(__name__)
 
@@ -180,7 +181,9 @@ def _shown(lines: deque[str]) -> str:
 
 def _child(result_path: Path) -> int:
     """What the fresh interpreter does: read the request, call the function, leave the outcome."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s", stream=sys.stderr)
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(LogFormatter("%(levelname)s %(name)s: %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
     request = json.loads(sys.stdin.readline())
     threading.Thread(target=_die_with_parent, daemon=True).start()
     outcome: dict[str, Any]

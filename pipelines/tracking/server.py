@@ -16,6 +16,7 @@ from requests.exceptions import RequestException
 
 from pipelines.errors import TrackingError
 from pipelines.settings import Settings
+from serving.credentials import without_credentials
 
 PROBE_S = 5.0
 SQLITE = "sqlite:///"
@@ -60,7 +61,7 @@ def connect(settings: Settings) -> MlflowClient:
         _probe(uri)
     elif uri.startswith(SQLITE):
         Path(uri.removeprefix(SQLITE)).parent.mkdir(parents=True, exist_ok=True)
-    with translated(f"opening {uri}"):
+    with translated(f"opening {without_credentials(uri)}"):
         return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 

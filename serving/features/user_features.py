@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from serving.credentials import without_credentials
 from serving.errors import FeatureLookupError
 from serving.features.fast_import import typeguard_disabled
 from serving.features.online_store import feast_connection
@@ -170,7 +171,8 @@ def _open(settings: ServingSettings) -> _Store:
     Raises:
         FeatureLookupError: The registry is missing, unreadable or does not hold the service.
     """
-    registry = settings.feast_registry or str(settings.home / "feast" / "registry.db")
+    given = settings.feast_registry
+    registry = given.get_secret_value() if given else str(settings.home / "feast" / "registry.db")
     online_store = _online_store(settings)
     with typeguard_disabled():
         from feast import FeatureStore, RepoConfig
@@ -199,9 +201,11 @@ def _open(settings: ServingSettings) -> _Store:
     except Exception as error:
         # Feast's registries and stores each bring their own exceptions.
         raise FeatureLookupError(
-            f"Feast: expected feature service {SERVICE!r} of project {settings.feast_project!r} in the "
-            f"registry {registry}, received {type(error).__name__}: {error}. Run `aisle features apply`, or "
-            "correct AISLE_SERVING_FEAST_REGISTRY; lists are made without users' features meanwhile."
+            without_credentials(
+                f"Feast: expected feature service {SERVICE!r} of project {settings.feast_project!r} in the "
+                f"registry {registry}, received {type(error).__name__}: {error}. Run `aisle features apply`, "
+                "or correct AISLE_SERVING_FEAST_REGISTRY; lists are made without users' features meanwhile."
+            )
         ) from error
     return _Store(reader, views, datetime.now(UTC))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from serving.bundle import APPROVAL_TAG
+from serving.credentials import without_credentials
 from serving.errors import RegistryError
 from serving.features import typeguard_disabled
 
@@ -148,9 +149,9 @@ class Registry:
 
     def _unreachable(self, error: Exception) -> str:
         return (
-            f"MLflow at {self._tracking_uri} was asked for the champion of {self._model_name!r} and did not "
-            f"answer: {_first_line(error)}. Start it or correct AISLE_SERVING_TRACKING_URI; the last good "
-            "release is served meanwhile."
+            f"MLflow at {without_credentials(self._tracking_uri)} was asked for the champion of "
+            f"{self._model_name!r} and did not answer: {_first_line(error)}. Start it or correct "
+            "AISLE_SERVING_TRACKING_URI; the last good release is served meanwhile."
         )
 
 
@@ -162,4 +163,4 @@ def _is_absent(error: Any) -> bool:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    return without_credentials((str(error).strip().splitlines() or [type(error).__name__])[0])[:300]

@@ -9,7 +9,7 @@ import pytest
 
 from serving.clock import Clock
 from serving.errors import ConfigurationError
-from serving.settings import ServingSettings, check_exposure, is_loopback
+from serving.settings import ServingSettings, check_exposure, is_loopback, load_settings
 
 KEY = "0123456789abcdef"
 
@@ -82,3 +82,11 @@ def test_wrong_settings_end_with_exit_code_2_and_say_what_to_do(tmp_path: Path) 
         )
         assert ended.returncode == 2
         assert said in ended.stderr
+
+
+def test_a_secret_may_stand_in_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("0123456789abcdef\n")
+    monkeypatch.setenv("AISLE_SERVING_API_KEY_FILE", str(tmp_path / "key"))
+    key = load_settings().api_key
+    assert key is not None
+    assert key.get_secret_value() == "0123456789abcdef"

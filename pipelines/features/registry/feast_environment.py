@@ -17,7 +17,7 @@ def feast_environment(settings: Settings) -> dict[str, str]:
         **_registry(settings),
     }
     if settings.redis_url is not None:
-        environment["AISLE_REDIS_CONNECTION"] = _redis_connection(settings.redis_url)
+        environment["AISLE_REDIS_CONNECTION"] = _redis_connection(settings.redis_url.get_secret_value())
         yaml_file = "feature_store.redis.yaml"
     environment["FEAST_FS_YAML_FILE_PATH"] = str(settings.feature_repo.resolve() / yaml_file)
     return environment
