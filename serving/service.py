@@ -45,10 +45,12 @@ class RecommendationService:
         user, degraded = self._user(release, user_id)
         started = time.perf_counter()
         (items,) = recommend(release.recommender, user, request, language)
+        intent = release.intent.of(user, self.clock.now().timestamp()) if release.intent else None
         self.metrics.stage_seconds.labels("compute").observe(time.perf_counter() - started)
         return {
             **self._heading(release, degraded),
             "surface": request.surface,
+            "intent": intent,
             "items": items,
         }
 
@@ -181,6 +183,7 @@ class RecommendationService:
         return {
             **self._heading(None, ()),
             "surface": request.surface,
+            "intent": None,
             "items": [
                 Recommendation(
                     rank=rank,

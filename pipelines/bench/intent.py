@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from pipelines.backtest.data import known_shop, read_dataset
 from pipelines.errors import BacktestError
 from pipelines.evaluation import auc
+from pipelines.training import IntentConfig
 from pipelines.training.data import Interactions
 from pipelines.training.fit import litert_export
 from pipelines.training.intent import (
-    IntentConfig,
     IntentExamples,
     export_intent,
     intent_examples,
@@ -27,9 +27,6 @@ from serving.engine.intent import CART, PURCHASE, SESSION_TIMEOUT_S, ItemGroups,
 
 TEST_SHARE = 0.2
 """Share of the events, those of the latest sessions, that both sides are tested on."""
-
-HISTORY_LENGTH = 64
-"""Events of a user that serving knows."""
 
 EARLY = (1, 2, 3, 5)
 """Numbers of events after which a session is judged."""
@@ -66,7 +63,7 @@ def measure_intent(folder: str, seed: int = 0) -> dict[str, Any]:
     columns = [shop.catalogue[name].combine_chunks() for name in ("category", "price")]
     groups = ItemGroups.fit(*columns)
     codes = groups.codes(*columns)
-    examples = intent_examples(events, roles, codes, groups.sizes, HISTORY_LENGTH)
+    examples = intent_examples(events, roles, codes, groups.sizes, IntentConfig().history_length)
     ordered = np.sort(examples.session_starts_s)
     cut = ordered[int((1 - TEST_SHARE) * len(ordered))]
     learning, test = examples.session_starts_s < cut, examples.session_starts_s >= cut
@@ -76,7 +73,7 @@ def measure_intent(folder: str, seed: int = 0) -> dict[str, Any]:
     tested = examples.rows(test)
     figures = judge(tested, trained.purchase_probabilities(tested))
     with tempfile.TemporaryDirectory(prefix="aisle-intent-") as workdir:
-        parity = export_intent(trained, Path(workdir), groups, HISTORY_LENGTH, tested)
+        parity = export_intent(trained, Path(workdir), groups, IntentConfig().history_length, tested)
         milliseconds = _milliseconds(Path(workdir) / INTENT, events, roles, codes, groups)
     plain = plain_features(events, roles[events.types], examples)
     return {
@@ -193,8 +190,8 @@ def _milliseconds(
     path: Path, events: Interactions, roles: NDArray[np.int32], codes: NDArray[np.int32], groups: ItemGroups
 ) -> float:
     """Median time of one estimate: the inputs of one user's last events, and the graph."""
-    rows = np.arange(HISTORY_LENGTH)[::-1]
-    one = replace(events).rows(np.arange(min(len(events), HISTORY_LENGTH)))
+    rows = np.arange(IntentConfig().history_length)[::-1]
+    one = replace(events).rows(np.arange(min(len(events), IntentConfig().history_length)))
     rows = rows[rows < len(one)]
     items, role = one.items[rows][None], roles[one.types[rows]][None]
     ages = np.arange(len(rows), dtype=np.float32)[None] * np.float32(SESSION_TIMEOUT_S / 8)

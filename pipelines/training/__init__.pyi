@@ -2,6 +2,7 @@ from .aisle_model import fit_default as fit_default
 from .config import BUDGETS as BUDGETS
 from .config import Budget as Budget
 from .config import FrozenConfig as FrozenConfig
+from .config import IntentConfig as IntentConfig
 from .config import RetrievalConfig as RetrievalConfig
 from .config import TrainingConfig as TrainingConfig
 from .current_items import save_current_items as save_current_items
@@ -21,6 +22,7 @@ __all__ = [
     "Budget",
     "EventTrainingSet",
     "FrozenConfig",
+    "IntentConfig",
     "RetrievalConfig",
     "Tensor",
     "TrainingConfig",

@@ -28,6 +28,13 @@ BUDGETS: Mapping[Budget, tuple[Mapping[str, Any], Mapping[str, Any]]] = {
 }
 """By budget, the fields of retrieval and of ranking that differ."""
 
+INTENT_BUDGETS: Mapping[Budget, Mapping[str, Any]] = {
+    "full": {},
+    "demo": {"examples": 20_000},
+    "short": {"examples": 5_000, "epochs": 2},
+}
+"""By budget, the fields of the intent model that differ."""
+
 
 class FrozenConfig(BaseModel):
     """Base of the configurations: unchangeable, and a misspelt field is an error."""
@@ -177,6 +184,33 @@ class RankingConfig(FrozenConfig):
     """Adam's first learning rate; it falls by a cosine to a tenth."""
 
 
+class IntentConfig(FrozenConfig):
+    """The intent model."""
+
+    history_length: int = Field(default=64, ge=2)
+    """Newest events of a user that it knows; fewer where the release keeps fewer."""
+    examples: int = Field(default=200_000, ge=100)
+    """Events that are examples, at most: a seeded draw."""
+    bins: int = Field(default=12, ge=2)
+    """Bins of each number."""
+    units: int = Field(default=32, ge=1)
+    """Filters of each convolution over the session."""
+    hidden: int = Field(default=128, ge=2)
+    """Width of the first dense layer; the second is half as wide."""
+    dropout: float = Field(default=0.3, ge=0, lt=1)
+    """Share of activations dropped in training."""
+    members: int = Field(default=1, ge=1)
+    """Networks from different seeds, whose logits are averaged."""
+    epochs: int = Field(default=6, ge=1)
+    """Passes over the examples."""
+    batch_size: int = Field(default=256, ge=1)
+    """Examples of one step."""
+    learning_rate: float = Field(default=1e-3, gt=0)
+    """Adam's first learning rate; it falls to a hundredth by a cosine."""
+    validation_share: float = Field(default=0.2, gt=0, lt=1)
+    """Share of the examples, those of the latest sessions, that calibrate and measure."""
+
+
 class TrainingConfig(FrozenConfig):
     """Everything that shapes a release; the same defaults for every shop."""
 
@@ -207,6 +241,9 @@ class TrainingConfig(FrozenConfig):
     ranking: RankingConfig = RankingConfig()
     """The ranking model."""
 
+    intent: IntentConfig = IntentConfig()
+    """The intent model."""
+
     @classmethod
     def of(cls, choices: Mapping[str, Any] | None, *, budget: Budget = "full") -> Self:
         """The configuration with these choices over the defaults, shortened where the budget says so.
@@ -219,9 +256,11 @@ class TrainingConfig(FrozenConfig):
         except ValidationError as error:
             raise WrongUsageError(f"expected the fields of TrainingConfig, received {error}") from error
         retrieval, ranking = BUDGETS[budget]
+        intent = INTENT_BUDGETS[budget]
         return config.model_copy(
             update={
                 "retrieval": config.retrieval.model_copy(update=dict(retrieval)),
                 "ranking": config.ranking.model_copy(update=dict(ranking)),
+                "intent": config.intent.model_copy(update=dict(intent)),
             }
         )

@@ -92,10 +92,13 @@ def train_retrieval(
 def train_ranking(as_of: datetime | str, workdir: Path | str) -> dict[str, Any]:
     """Train the ranking model on what retrieval offers; write the ranker, and the test instant's item state.
 
+    The intent model, which needs neither, is trained beside it where the shop's sessions allow.
+
     Args:
         as_of: That of the training set, as a check.
         workdir: The bundle under construction, with the query encoder and item vectors.
     """
+    from pipelines.training.intent import fit_intent
     from pipelines.training.ranking.export import export
     from pipelines.training.ranking.train import train
 
@@ -106,6 +109,7 @@ def train_ranking(as_of: datetime | str, workdir: Path | str) -> dict[str, Any]:
         trained = train(material)
         parity = export(trained, material)
         _count(material, TEST)
+        intent = fit_intent(material)
         return {
             **trained.metrics,
             "rows": trained.rows,
@@ -114,6 +118,8 @@ def train_ranking(as_of: datetime | str, workdir: Path | str) -> dict[str, Any]:
             "parameters": sum(int(np.prod(one.shape)) for one in trained.network.trainable_variables),
             "parity": parity.to_json(),
             "config": material.config.ranking.model_dump(mode="json"),
+            "intent": intent,
+            **{f"intent_{name}": intent[name] for name in ("auc", "calibration_error") if name in intent},
         }
 
     return _timed(step)

@@ -60,10 +60,26 @@ else:
     )
 
 
+class IntentOut(BaseModel):
+    """What the shopper's running session is after, by its events so far."""
+
+    purchase_probability: float = Field(
+        ge=0, le=1, description="That something is bought before the session ends."
+    )
+    stage: Literal["browsing", "comparing", "about_to_buy"]
+    category: str | None = Field(description="The department that the next step is expected in.")
+    category_probability: float | None
+    price_from: float | None = Field(description="Least price of the expected band; null = without limit.")
+    price_to: float | None
+
+
 class RecommendationsOut(Answer):
     """One list."""
 
     surface: str
+    intent: IntentOut | None = Field(
+        description="null where no session is running, or the release has no intent model."
+    )
     items: list[Item]
 
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from serving.bundle.catalogue import Catalogue
-from serving.bundle.layout import ARRAYS, ITEM_COLUMNS, ITEMS, QUERY_ENCODER, RANKER, TEXT_INDEX
+from serving.bundle.layout import ARRAYS, INTENT, ITEM_COLUMNS, ITEMS, QUERY_ENCODER, RANKER, TEXT_INDEX
 from serving.bundle.spec import Spec, read_spec
 from serving.bundle.writer import check_values
 from serving.errors import BundleError
@@ -126,6 +126,11 @@ class Bundle:
     def ranker_path(self) -> Path | None:
         """The ranker's graph, where the bundle has one."""
         return self._existing(RANKER)
+
+    @property
+    def intent_path(self) -> Path | None:
+        """The intent model's graph, where the bundle has one."""
+        return self._existing(INTENT)
 
     @property
     def text_index_path(self) -> Path | None:

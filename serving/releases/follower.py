@@ -20,6 +20,7 @@ from serving.bundle import (
     verify_manifest,
 )
 from serving.engine import Recommender
+from serving.engine.intent import IntentModel
 from serving.errors import BundleError, RegistryError, ReleaseRefusedError
 from serving.releases.backoff import Backoff
 from serving.releases.cache import ReleaseCache, Remembered
@@ -47,6 +48,8 @@ class Release:
     activated_at: datetime
     categories: Sequence[Mapping[str, Any]] = ()
     """The catalogue's departments and categories."""
+    intent: IntentModel | None = None
+    """What estimates a session's intent; None where the shop's events did not allow to learn it."""
     approval: Approval | None = None
     """Who let it go live, when and why; None where nobody signed one."""
     approval_text: str | None = None
@@ -407,6 +410,7 @@ class Releases:
             bundle = Bundle.open(folder)
             recommender = Recommender(bundle)
             search = SearchEngine(bundle, recommender)
+            intent = IntentModel(bundle) if bundle.intent_path else None
             recommender.warm_up()
         except Exception as error:
             # Whatever its parts run into: a release that cannot answer once is not served.
@@ -422,6 +426,7 @@ class Releases:
             search=search,
             activated_at=datetime.now(UTC),
             categories=category_tree(bundle),
+            intent=intent,
             approval=approval,
             approval_text=champion.approval if approval else None,
         )

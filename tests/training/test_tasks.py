@@ -1,7 +1,7 @@
 """Retraining from the lake to graphs, on the tiny shop and on shops that lack things."""
 
 import json
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from pipelines.training.config import TrainingConfig
 from pipelines.training.data.feast_training_set import TEST, TrainingSet, training_directory
 from serving.bundle import Bundle
 from serving.engine.candidates.retrieve import retrieve
+from serving.engine.intent import IntentModel
 from serving.engine.ranking import Encoder, Ranker
 from serving.engine.recommender import RecommendationRequest, Recommender
 from serving.explanations import recommend
@@ -238,3 +239,23 @@ def test_a_shop_of_views_and_ratings_alone_trains_too(tmp_path: Path):
     offered = retrieve(bundle, users, Encoder(bundle).encode(users))
     expected = Ranker(bundle).rank(users, offered).outputs["expected_rating"][offered.items >= 0]
     assert 2 < expected.mean() < 4
+
+
+def test_the_release_estimates_the_intent_of_a_session(trained):
+    workdir, _, ranking = trained
+    assert ranking["intent"]["trained"], ranking["intent"]
+    assert 0 <= ranking["intent_auc"] <= 1
+    bundle = Bundle.open(workdir)
+    users = TrainingSet.open(workdir).requests("test").users
+    model = IntentModel(bundle)
+    # A session runs at once after an event, and none half an hour later.
+    row = int(np.flatnonzero(users.has_history)[0])
+    user = users.rows(slice(row, row + 1))
+    at_once = replace(user, history_ages_s=np.maximum(user.history_ages_s - user.history_ages_s[:, :1], 0))
+    estimate = model.of(at_once, AS_OF.timestamp())
+    assert estimate is not None
+    assert 0 < estimate.purchase_probability < 1
+    assert estimate.stage in ("browsing", "comparing", "about_to_buy")
+    assert estimate.category in model.spec.groups.categories
+    later = replace(at_once, history_ages_s=at_once.history_ages_s + 1_801)
+    assert model.of(later, AS_OF.timestamp()) is None

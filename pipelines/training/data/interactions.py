@@ -213,6 +213,7 @@ def whole_catalogue(described: pa.Table, met: pa.ChunkedArray) -> pa.Table:
     Returns:
         One row for each item, in a seeded order that says nothing about when an item was new.
     """
+    described = described.cast(pa.schema([field.with_nullable(True) for field in described.schema]))
     ids = pc.unique(met).drop_null()
     bare = ids.filter(pc.invert(pc.is_in(ids, value_set=described.column("item_id").combine_chunks())))
     table = pa.concat_tables([described, pa.table({"item_id": bare})], promote_options="default")

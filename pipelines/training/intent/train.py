@@ -5,11 +5,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import Field
 
 from pipelines.errors import TrainingError
 from pipelines.evaluation import auc, calibration_error
-from pipelines.training.config import FrozenConfig
+from pipelines.training.config import IntentConfig
 from pipelines.training.fit import fit_platt
 from pipelines.training.intent.examples import IntentExamples
 from pipelines.training.intent.network import IntentNetwork
@@ -23,31 +22,6 @@ SURE_ENOUGH = 0.5
 
 NEAREST_SHARE = 0.1
 """Share of validation's moments that are about to buy where no probability is as high as `SURE_ENOUGH`."""
-
-
-class IntentConfig(FrozenConfig):
-    """How the intent model is trained."""
-
-    examples: int = Field(default=200_000, ge=100)
-    """Events that are examples, at most: a seeded draw."""
-    bins: int = Field(default=12, ge=2)
-    """Bins of each number."""
-    units: int = Field(default=32, ge=1)
-    """Filters of each convolution over the session."""
-    hidden: int = Field(default=128, ge=2)
-    """Width of the first dense layer; the second is half as wide."""
-    dropout: float = Field(default=0.3, ge=0, lt=1)
-    """Share of activations dropped in training."""
-    members: int = Field(default=1, ge=1)
-    """Networks from different seeds, whose logits are averaged."""
-    epochs: int = Field(default=6, ge=1)
-    """Passes over the examples."""
-    batch_size: int = Field(default=256, ge=1)
-    """Examples of one step."""
-    learning_rate: float = Field(default=1e-3, gt=0)
-    """Adam's first learning rate; it falls to a hundredth by a cosine."""
-    validation_share: float = Field(default=0.2, gt=0, lt=1)
-    """Share of the examples, those of the latest sessions, that calibrate and measure."""
 
 
 @dataclass(frozen=True, slots=True)

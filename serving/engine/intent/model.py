@@ -117,10 +117,10 @@ class IntentModel:
         except (OSError, ValueError, RecursionError) as error:
             raise BundleError(f"{INTENT_SPEC}: expected a JSON document, received {error}.") from error
         self.spec = IntentSpec.from_json(content)
-        if self.spec.history_length != bundle.spec.history_length:
+        if self.spec.history_length > bundle.spec.history_length:
             raise BundleError(
-                f"{INTENT_SPEC}: expected history_length {bundle.spec.history_length} as in spec.json, "
-                f"received {self.spec.history_length}."
+                f"{INTENT_SPEC}: expected a history_length of at most {bundle.spec.history_length} as in "
+                f"spec.json, received {self.spec.history_length}."
             )
         sizes = self.spec.groups.sizes
         self._roles = event_roles(bundle.spec.event_types, bundle.spec.target_types)
@@ -149,10 +149,12 @@ class IntentModel:
         """
         if user.history_types[0, 0] == 0 or user.history_ages_s[0, 0] > SESSION_TIMEOUT_S:
             return None
+        newest = slice(0, self.spec.history_length)
+        items, ages = user.history_items[:, newest], user.history_ages_s[:, newest]
         inputs = intent_inputs(
-            user.history_items,
-            self._roles[user.history_types],
-            user.history_ages_s,
+            items,
+            self._roles[user.history_types[:, newest]],
+            ages,
             np.array([at_s], np.float64),
             self._groups,
             self.spec.groups.sizes,
@@ -161,14 +163,14 @@ class IntentModel:
             {"numbers": inputs.numbers, "sequence": inputs.sequence, "shares": inputs.shares}
         )
         probability = float(outputs["purchase"][0, 0])
-        items = user.history_items[0][inputs.in_session[0]]
-        categories = np.where(items >= 0, self._groups[items, 0], 0)
+        looked_at = items[0][inputs.in_session[0]]
+        categories = np.where(looked_at >= 0, self._groups[looked_at, 0], 0)
         category, certainty = self._likeliest(outputs, "categories")
         band, _ = self._likeliest(outputs, "price_bands")
         price_from, price_to = (None, None) if band is None else self.spec.groups.price_range(band + 1)
         return Intent(
             purchase_probability=probability,
-            stage=stage_of(probability, self.spec.about_to_buy_from, items, categories),
+            stage=stage_of(probability, self.spec.about_to_buy_from, looked_at, categories),
             category=None if category is None else self.spec.groups.categories[category],
             category_probability=certainty,
             price_from=price_from,
