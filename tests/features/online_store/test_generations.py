@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +119,8 @@ def test_a_corrected_catalogue_is_known_from_its_correction_on(home: Settings):
     lake.append("items", pa.Table.from_pylist([corrected], lake.read("items").schema))
     build_features(lake, AS_OF)
     prices = {at: row["price"] for (item, at), row in rows_of(lake, "item_profile").items() if item == "i03"}
-    assert prices == {row["updated_at"]: row["price"], corrected_at: 99.0}
+    # The first state holds from the beginning, whenever the shop wrote it (ADR 12).
+    assert prices == {datetime(1970, 1, 1, tzinfo=UTC): row["price"], corrected_at: 99.0}
     store.materialize(home)
     assert store.get_online(home, item_id="i03")["features"]["item_profile"]["price"] == 99.0
 
