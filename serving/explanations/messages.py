@@ -67,6 +67,7 @@ MESSAGES: Mapping[str, Mapping[str, str]] = {
         "some": "Nothing matches all of “{text}”. These match a part of it.",
         "filtered": "Nothing that matches “{text}” meets your filters. These may be of interest instead.",
         "nothing": "Nothing matches “{text}”. These may be of interest instead.",
+        "priced": "These cost what you asked for.",
         "unmet": "No item meets your filters.",
     },
     "zh": {
@@ -74,6 +75,7 @@ MESSAGES: Mapping[str, Mapping[str, str]] = {
         "some": "没有商品完全符合“{text}”，以下商品部分符合。",
         "filtered": "符合“{text}”的商品都不满足您的筛选条件，您可能对以下商品感兴趣。",
         "nothing": "没有找到“{text}”，您可能对以下商品感兴趣。",
+        "priced": "以下商品符合您要求的价格。",
         "unmet": "没有商品满足您的筛选条件。",
     },
 }

@@ -1,7 +1,7 @@
 """Search of the catalogue: BM25, forgiving of misspelling, ranked for the person by the release's ranker."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +20,7 @@ from serving.explanations.describe import describe
 from serving.search.analysis import SURFACE_FIELDS
 from serving.search.index import Hits, TextIndex
 from serving.search.normalization import cleaned, code_of
+from serving.search.price_limits import PricedText, price_limits
 from serving.search.spelling import nearest_word
 
 Match = Literal["exact", "fuzzy", "browse", "nothing"]
@@ -93,7 +94,21 @@ class SearchEngine:
         self._popularity[bundle.popularity_order] = np.linspace(1, 0, bundle.n_items, dtype=np.float32)
 
     def search(self, request: SearchRequest, users: UserBatch | None = None) -> SearchAnswer:
-        """One page of results for the person, `users` being a batch of one; None = nobody known."""
+        """One page of results for the person, `users` being a batch of one; None = nobody known.
+
+        Limits of price in the text are filters, unless nothing is found within them.
+        """
+        priced = price_limits(cleaned(request.text))
+        if priced.min_price is not None or priced.max_price is not None:
+            filters = _within(request.filters, priced)
+            answer = self._search(replace(request, text=priced.text, filters=filters), users)
+            if answer.total:
+                message = answer.message or sentence(MESSAGES, "priced", request.language, {})
+                return replace(answer, message=message)
+        return self._search(request, users)
+
+    def _search(self, request: SearchRequest, users: UserBatch | None) -> SearchAnswer:
+        """One page of results for the text as it stands."""
         user = empty_user(self._bundle) if users is None else users
         text = cleaned(request.text)
         index = self._index
@@ -250,6 +265,13 @@ def _with_first(items: npt.NDArray[np.int32], hits: Hits) -> Hits:
         np.concatenate([np.full(len(items), 1 + highest, np.float32), hits.scores[others]]),
         hits.total + int(len(items) - np.count_nonzero(~others)),
     )
+
+
+def _within(filters: Filters, priced: PricedText) -> Filters:
+    """The filters, narrowed by the limits."""
+    lows = [bound for bound in (filters.min_price, priced.min_price) if bound is not None]
+    highs = [bound for bound in (filters.max_price, priced.max_price) if bound is not None]
+    return replace(filters, min_price=max(lows, default=None), max_price=min(highs, default=None))
 
 
 def _has_digit(word: str) -> bool:

@@ -210,3 +210,11 @@ def test_price_ranges_are_round_and_rise():
     assert price_bounds(prices) == (1.5, 2.0, 3.0, 6.0)
     assert price_bounds(np.full(3, np.nan)) == ()
     assert price_bounds(np.array([9.0])) == (8.0,)
+
+
+def test_a_limit_of_price_in_the_words_is_a_filter(engine: SearchEngine):
+    answer = engine.search(SearchRequest("good under 2"))
+    assert set(ids(answer)) == {"banana", "roll", "apple"}
+    assert (answer.total, answer.message) == (3, "These cost what you asked for.")
+    narrower = engine.search(SearchRequest("good under 2", filters=Filters(max_price=1.0)))
+    assert ids(narrower) == ["banana"]
