@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipelines.errors import AisleError, FeatureError
-from pipelines.features import Instant, as_json, features
+from pipelines.features import as_json, features
 from pipelines.features.server import key, serve, ui
 from pipelines.release import apply, plan
-from pipelines.runtime import Console, finish
+from pipelines.runtime import Console, Instant, finish
 
 if TYPE_CHECKING:
     from pipelines.settings import Settings

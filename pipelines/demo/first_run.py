@@ -15,7 +15,7 @@ from pipelines.demo.shoppers import choose_shoppers, read_shoppers, write_shoppe
 from pipelines.demo.wording import brief
 from pipelines.errors import DemoError
 from pipelines.lake import Lake
-from pipelines.runtime import Console
+from pipelines.runtime import Console, read_instant
 
 SERVED_LIMIT_S = 60.0
 
@@ -72,7 +72,7 @@ class _Progress:
     def after(self, dag_id: str, task_id: str, result: Any) -> None:
         """The shop's clock is known after `ingest`, Feast's registry after `declare`, and so on."""
         if (dag_id, task_id) == ("ingest", "announce"):
-            self.as_of = datetime.fromisoformat(result)
+            self.as_of = read_instant(result)
             lake = Lake(self._running.home / "lake")
             write_shoppers(choose_shoppers(lake, self.as_of), self._running.home)
             self._running.start_serving(self.as_of)
@@ -86,7 +86,7 @@ def _served(running: Platform, progress: _Progress, followed: Followed) -> Serve
     if progress.watch is None:
         raise DemoError("no release was registered")
     served_at = progress.watch.wait(SERVED_LIMIT_S)
-    promoted_at = datetime.fromisoformat(followed.results["promote", "follow_policy"]["promoted_at"])
+    promoted_at = read_instant(followed.results["promote", "follow_policy"]["promoted_at"])
     shopfront = Shopfront(running.addresses.storefront)
     users = [shopper["user_id"] for shopper in read_shoppers(running.home)]
     return Served(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
+from pipelines.runtime import read_instant
 from serving.events import read_events
 
 KEPT_WHEN_CLEARED = frozenset({"stack.lock", "logs"})
@@ -48,5 +49,5 @@ def shop_clock(as_of: datetime, event_log: Path) -> datetime:
     newest = as_of
     for event in read_events(event_log):
         with contextlib.suppress(ValueError, KeyError, TypeError):
-            newest = max(newest, datetime.fromisoformat(event["event_at"]))
+            newest = max(newest, read_instant(event["event_at"]))
     return newest

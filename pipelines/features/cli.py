@@ -1,32 +1,12 @@
 """`aisle features …`: build, materialize, look up and verify features."""
 
-import contextlib
 import shlex
-from datetime import UTC, datetime
-from typing import Any
+from datetime import datetime
 
 import click
 
 from pipelines.errors import WrongUsageError
-from pipelines.runtime import Console, finish
-
-
-class Instant(click.ParamType[datetime]):
-    """An ISO 8601 date or time; without a zone it is UTC."""
-
-    name = "instant"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """Read the instant, or say what was expected."""
-        if isinstance(value, datetime):
-            return value
-        with contextlib.suppress(ValueError):
-            instant = datetime.fromisoformat(value)
-            return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
-        self.fail(
-            f"expected an instant such as 2024-05-01 or 2024-05-01T12:00:00Z, received {value!r}", param, ctx
-        )
-
+from pipelines.runtime import Console, Instant, finish
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 

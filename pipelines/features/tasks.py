@@ -7,6 +7,7 @@ from pipelines.features.build import build_features
 from pipelines.features.engines import engine_of
 from pipelines.features.store import materialize
 from pipelines.lake import open_lake
+from pipelines.runtime import read_instant
 from pipelines.settings import load_settings
 
 
@@ -24,4 +25,4 @@ def load(as_of: str | None) -> dict[str, Any]:
 
 
 def _instant(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+    return None if text is None else read_instant(text)

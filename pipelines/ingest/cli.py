@@ -6,13 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipelines.runtime import Console, finish
+from pipelines.runtime import Console, Instant, finish
 from serving.credentials import without_credentials
 
 if TYPE_CHECKING:
     from pipelines.ingest.report import IngestReport
-
-INSTANTS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S")
 
 
 @click.command()
@@ -23,10 +21,16 @@ INSTANTS = ("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d %H:%M:%S")
     help="YAML file with the shop's names of tables and columns.",
 )
 @click.option(
-    "--since", type=click.DateTime(INSTANTS), metavar="TIME", help="Take only events from this time on, UTC."
+    "--since",
+    type=Instant(),
+    metavar="TIME",
+    help="Take only events from this instant on.",
 )
 @click.option(
-    "--until", type=click.DateTime(INSTANTS), metavar="TIME", help="Take only events before this time, UTC."
+    "--until",
+    type=Instant(),
+    metavar="TIME",
+    help="Take only events before this instant.",
 )
 @click.option("--full", is_flag=True, help="Read everything anew, whatever was read before.")
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON document to stdout.")

@@ -28,6 +28,7 @@ from pipelines.ingest.report import IngestReport, TableReport
 from pipelines.ingest.states import changed_states, gone_items, last_rows
 from pipelines.ingest.watermarks import remember
 from pipelines.lake import SCHEMAS, Lake, horizon_of, open_lake
+from pipelines.runtime import read_instant
 from pipelines.settings import Settings
 from serving.events import EVENT_TYPES
 
@@ -86,9 +87,7 @@ def as_of(lake: Lake) -> datetime | None:
 
 
 def _utc(instant: datetime | None) -> datetime | None:
-    if instant is None:
-        return None
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
+    return None if instant is None else read_instant(instant)
 
 
 class Run:

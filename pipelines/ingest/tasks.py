@@ -7,6 +7,7 @@ from pipelines.errors import IngestError
 from pipelines.ingest.refusal import check_refused
 from pipelines.ingest.report import IngestReport
 from pipelines.ingest.run import ingest
+from pipelines.runtime import read_instant
 from pipelines.settings import load_settings
 from serving.credentials import has_credentials, without_credentials
 
@@ -61,4 +62,4 @@ def check_taken(taken: dict[str, Any]) -> None:
 
 
 def _instant(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+    return None if text is None else read_instant(text)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.runtime import read_instant
 from serving.bundle import Bundle, write_array
 
 LINKED = {
@@ -47,7 +48,7 @@ def with_item_state_of(champion: Bundle, candidate: Bundle, directory: Path) -> 
 
 def learned_before(champion_learned_until: str | None, test_from: datetime) -> bool:
     """Whether the champion's learned parts end before the test window begins; if unsaid, they may not."""
-    return champion_learned_until is not None and datetime.fromisoformat(champion_learned_until) <= test_from
+    return champion_learned_until is not None and read_instant(champion_learned_until) <= test_from
 
 
 def _features(champion: Bundle, candidate: Bundle, there: NDArray[np.int32]) -> NDArray[np.float32]:

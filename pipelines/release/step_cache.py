@@ -9,13 +9,14 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import serving
-from pipelines.errors import ReleaseError, WrongUsageError
+from pipelines.errors import ReleaseError
 from pipelines.evaluation import Parity
+from pipelines.runtime import read_instant
 from pipelines.settings import Settings
 
 STEPS = ("training_set", "retrieval", "ranking", "evaluate", "register")
@@ -54,7 +55,7 @@ class ReleaseWorkspace:
         Raises:
             WrongUsageError: The cutoff is no instant with an offset from UTC.
         """
-        at = instant(as_of)
+        at = read_instant(as_of)
         told = {
             "as_of": at.isoformat(),
             "lake_versions": dict(sorted(lake_versions.items())),
@@ -75,7 +76,7 @@ class ReleaseWorkspace:
         Raises:
             ReleaseError: None was.
         """
-        at = instant(as_of)
+        at = read_instant(as_of)
         folder = _folder(settings, at)
         try:
             told = json.loads((folder / INPUTS).read_text("utf-8"))
@@ -160,23 +161,6 @@ def clear_old_workplaces(settings: Settings, current: ReleaseWorkspace) -> list[
     for path in old:
         shutil.rmtree(path)
     return [path.name for path in old]
-
-
-def instant(text: str) -> datetime:
-    """The instant in UTC.
-
-    Raises:
-        WrongUsageError: It is not ISO 8601 with an offset.
-    """
-    try:
-        at = datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        at = None
-    if at is None or at.tzinfo is None:
-        raise WrongUsageError(
-            f"expected as_of as ISO 8601 with an offset, such as 2017-12-31T00:00:00+00:00, received {text!r}"
-        )
-    return at.astimezone(UTC)
 
 
 def code_sha256() -> str:

@@ -20,9 +20,9 @@ from pipelines.release.gate import Decision
 from pipelines.release.promotion import auto_promote as leave_to_policy
 from pipelines.release.registration import CONTENT_TAG, Measured, Origin, register_release
 from pipelines.release.registry import Registry
-from pipelines.release.step_cache import ReleaseWorkspace, clear_old_workplaces, instant
+from pipelines.release.step_cache import ReleaseWorkspace, clear_old_workplaces
 from pipelines.release.warm_start import NOT_ASKED, WEIGHTS_FOLDER, earlier_release, fetch_start
-from pipelines.runtime import Limits, run_isolated
+from pipelines.runtime import Limits, read_instant, run_isolated
 from pipelines.settings import Settings, load_settings
 from pipelines.tracking import Run, begin_run, end_run, fail_run, reopen_run, resume, run
 from pipelines.training import tasks
@@ -53,7 +53,7 @@ def begin(as_of: str | None, settings: Settings | None = None) -> dict[str, Any]
     lake = open_lake(settings)
     versions = {table: lake.version(table) for table in LAKE_TABLES if lake.exists(table)}
     cutoff = as_of or last_build(lake)["as_of"].isoformat()
-    earlier = earlier_release(settings, instant(cutoff)) if settings.warm_start else None
+    earlier = earlier_release(settings, read_instant(cutoff)) if settings.warm_start else None
     place = ReleaseWorkspace.begin(settings, cutoff, versions, earlier.number if earlier else None)
     key = f"retrain:{place.as_of_text}:{place.inputs}"
     tags = {"as_of": place.as_of_text, "inputs": place.inputs}

@@ -1,19 +1,22 @@
 """`aisle train`: what the `retrain` DAG does, by hand: train, measure, register."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import click
 
-from pipelines.runtime import Console, finish
+from pipelines.runtime import Console, Instant, finish
 
 
 @click.command()
 @click.option(
-    "--as-of", help="Leave out events at or after this instant, ISO 8601; that of the features, if left out."
+    "--as-of",
+    type=Instant(),
+    help="Leave out events at or after this instant, ISO 8601; that of the features, if left out.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
-def train(as_of: str | None, as_json: bool) -> None:
+def train(as_of: datetime | None, as_json: bool) -> None:
     """Train retrieval and ranking, measure them beside the baselines, and register one release.
 
     Finished steps are kept: run it again after a failure and it goes on where it stopped. What passes the
@@ -29,7 +32,7 @@ def train(as_of: str | None, as_json: bool) -> None:
         "evaluate": tasks.evaluate,
         "register": tasks.register,
     }
-    begun = tasks.begin(as_of)
+    begun = tasks.begin(None if as_of is None else as_of.isoformat())
     told: dict[str, dict[str, Any]] = {}
     for name, step in steps.items():
         with console.step(name.replace("_", " ")):

@@ -13,6 +13,7 @@ from pipelines.errors import TrackingError
 from pipelines.release.champion_history import line_of_champions
 from pipelines.release.registry import CHAMPION, PASSED, Registry, Version
 from pipelines.release.step_cache import ReleaseWorkspace
+from pipelines.runtime import read_instant
 from pipelines.settings import Settings
 from pipelines.tracking import resume
 from pipelines.training.data import KEPT_WEIGHTS
@@ -84,4 +85,4 @@ def fetch_start(settings: Settings, place: ReleaseWorkspace) -> Start:
 
 def _is_before(version: Version, as_of: datetime) -> bool:
     told = version.tags.get("as_of")
-    return told is not None and datetime.fromisoformat(told) < as_of
+    return told is not None and read_instant(told) < as_of

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
+from pipelines.runtime import read_instant
 from pipelines.training.baselines import (
     FitData,
     bought_together,
@@ -31,7 +32,7 @@ def write_item_state(workdir: Path | str, at: datetime | str, into: Path | None 
         at: One of the training set's instants; ISO 8601 where it is text.
         into: A copy of the bundle to write into instead.
     """
-    at = datetime.fromisoformat(at) if isinstance(at, str) else at
+    at = read_instant(at)
     material = TrainingSet.open(workdir)
     if into is None:
         (material.directory / COUNTED).unlink(missing_ok=True)

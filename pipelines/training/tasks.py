@@ -6,13 +6,14 @@ build_training_set → train_retrieval → train_ranking → (release: evaluate,
 import logging
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipelines.errors import TrainingError, WrongUsageError
+from pipelines.runtime import read_instant
 from pipelines.settings import Settings, load_settings
 from pipelines.training.config import TrainingConfig
 from pipelines.training.data import COUNTED, KEPT_WEIGHTS, TEST, TrainingSet
@@ -44,7 +45,7 @@ def build_training_set(
 
     settings = settings or load_settings()
     chosen = TrainingConfig.of(config, budget=settings.training_budget)
-    return _timed(lambda: build(settings, instant_of(as_of), Path(workdir).absolute(), chosen))
+    return _timed(lambda: build(settings, read_instant(as_of), Path(workdir).absolute(), chosen))
 
 
 def train_retrieval(
@@ -125,21 +126,6 @@ def train_ranking(as_of: datetime | str, workdir: Path | str) -> dict[str, Any]:
     return _timed(step)
 
 
-def instant_of(value: datetime | str) -> datetime:
-    """The instant in UTC, from ISO 8601 where it is text.
-
-    Raises:
-        WrongUsageError: The text is none.
-    """
-    try:
-        instant = datetime.fromisoformat(value) if isinstance(value, str) else value
-    except ValueError as error:
-        raise WrongUsageError(
-            f"expected as_of as ISO 8601, such as 2018-01-01T00:00:00Z, received {value!r}"
-        ) from error
-    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
-
-
 def _start(material: TrainingSet, path: Path | str | None) -> "tuple[Checkpoint | None, list[str]]":
     """The weights to go on from; None, with the reasons, where training is anew."""
     from pipelines.training.retrieval import Checkpoint, incompatibilities, leakage_reasons
@@ -176,9 +162,9 @@ def _timed(step: Callable[[], dict[str, Any]]) -> dict[str, Any]:
 
 def _material(as_of: datetime | str, workdir: Path | str) -> TrainingSet:
     material = TrainingSet.open(Path(workdir).absolute())
-    if material.split.as_of != instant_of(as_of):
+    if material.split.as_of != read_instant(as_of):
         raise WrongUsageError(
             f"expected as_of {material.split.as_of.isoformat()}, for which the training set in {workdir} was "
-            f"built, received {instant_of(as_of).isoformat()}"
+            f"built, received {read_instant(as_of).isoformat()}"
         )
     return material

@@ -26,9 +26,9 @@ def test_the_cutoff_is_kept_in_utc_whatever_its_offset(settings):
     assert place.bundle == settings.home / "work" / "20240501T000000" / "bundle"
 
 
-@pytest.mark.parametrize("text", ["yesterday", "2024-05-01", "2024-05-01T00:00:00", ""])
+@pytest.mark.parametrize("text", ["yesterday", "2024-05-01T00:00:00", ""])
 def test_a_cutoff_without_an_offset_is_wrong_usage(settings, text):
-    with pytest.raises(WrongUsageError, match="ISO 8601 with an offset"):
+    with pytest.raises(WrongUsageError, match="expected an instant"):
         ReleaseWorkspace.begin(settings, text, {})
 
 

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from pydantic import Field, field_validator
 
 from pipelines.evaluation import GroundTruth
+from pipelines.runtime import read_instant
 from pipelines.training.baselines.evaluate import JUDGED_USERS, ValidationSet, ranked_lists
 from pipelines.training.baselines.fit_data import FitData, type_weights
 from pipelines.training.baselines.recommender import Recommender, WithFallback
@@ -97,7 +98,7 @@ def field_lists(
     started_s = time.perf_counter()
     deadline_s = started_s + 60 * config.budget_minutes
     material = TrainingSet.open(workdir)
-    at = datetime.fromisoformat(at) if isinstance(at, str) else at
+    at = read_instant(at)
     known = _known(material, at)
     histories = _asking(material, known, user_ids, at)
     past = _known(material, material.split.validation_from) if config.tuned else known

@@ -23,6 +23,7 @@ import pyarrow.parquet as pq
 
 from pipelines.errors import TrainingError
 from pipelines.evaluation import TimeSplit, Window
+from pipelines.runtime import read_instant
 from pipelines.training.config import TrainingConfig
 from pipelines.training.data.interactions import Interactions
 from pipelines.training.data.training_data import Requests, UserStates, type_codes
@@ -70,7 +71,7 @@ class TrainingSet:
                 target_types=tuple(facts["target_types"]),
                 event_types=tuple(facts["event_types"]),
                 lake_versions=dict(facts["lake_versions"]),
-                instants={name: datetime.fromisoformat(at) for name, at in facts["instants"].items()},
+                instants={name: read_instant(at) for name, at in facts["instants"].items()},
             )
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise TrainingError(
