@@ -19,7 +19,7 @@ FORBIDDEN = ("tensorflow", "tf_keras", "airflow", "pipelines", "dags", "infra", 
 
 LOADED = """
 import json, sys
-import serving.__main__
+import serving.__main__, serving.app
 at_start = sorted(sys.modules)
 from serving.releases.registry import Registry
 from serving.errors import RegistryError
