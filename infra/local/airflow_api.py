@@ -96,11 +96,11 @@ class AirflowApi:
         ]
 
     def result(self, task: TaskInstance) -> Any:
-        """What the task returned."""
-        return self._get(
-            f"/dags/{task.dag_id}/dagRuns/{task.run_id}/taskInstances/{task.task_id}/xcomEntries/return_value",
-            deserialize=True,
-        )["value"]
+        """What the task returned; None where it returned nothing, of which Airflow keeps no entry."""
+        path = f"/dags/{task.dag_id}/dagRuns/{task.run_id}/taskInstances/{task.task_id}/xcomEntries"
+        if not self._get(path, xcom_key_pattern="return_value")["xcom_entries"]:
+            return None
+        return self._get(f"{path}/return_value", deserialize=True)["value"]
 
     def error_of(self, task: TaskInstance) -> str:
         """The last error in the log of the task's last try."""
